@@ -1,0 +1,1 @@
+"""Pure numbers: arrays and settings in, numbers out. No file, no clock, no instrument."""

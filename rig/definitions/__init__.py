@@ -1,0 +1,1 @@
+"""What people write, read strictly: plan files, bench files, pump profiles."""

@@ -1,0 +1,1 @@
+"""How a test is carried out: each procedure reads like the standard's text."""

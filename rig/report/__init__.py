@@ -1,0 +1,1 @@
+"""What is handed over: one HTML file and one PDF, built from a run folder alone."""

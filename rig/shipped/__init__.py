@@ -1,0 +1,1 @@
+"""The content folders of the project as installed: fixtures, test plans, report templates."""

@@ -1,0 +1,1 @@
+"""Shipped with the project; read as files, never imported."""
