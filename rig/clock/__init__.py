@@ -49,6 +49,9 @@ class Clock(Protocol):
     def run_all(self, tasks: Sequence[Callable[[], T]]) -> list[T | BaseException]:
         """Run the tasks side by side, wait for all; each one's result, or the exception it ended with."""
 
+    def raise_if_aborted(self) -> None:
+        """Raise Aborted if the task was asked to end and does not know yet: for waits that the clock cannot see."""
+
     def abort(self, reason: str) -> None:
         """Ask every running task to end: its next wait raises Aborted(reason), once. Safe from any thread."""
 
