@@ -1,8 +1,8 @@
 """The only source of time.
 
 Code that drives instruments never asks the operating system for the time: it is given a :class:`Clock`, real
-(:class:`rig.clock.wall.WallClock`) or virtual (:class:`rig.clock.virtual.VirtualClock`), and reads the same on
-both. All times are integers in nanoseconds since the clock was made; they never jump.
+(:class:`rig.clock.wall.WallClock`) or virtual (:class:`rig.clock.virtual.VirtualClock`), and reads the same
+on both. All times are integers in nanoseconds since the clock was made; they never jump.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Clock(Protocol):
         """Run the tasks side by side, wait for all; each one's result, or the exception it ended with."""
 
     def raise_if_aborted(self) -> None:
-        """Raise Aborted if the task was asked to end and does not know yet: for waits that the clock cannot see."""
+        """Raise Aborted if the task was asked to end and was not told yet (for waits outside the clock)."""
 
     def abort(self, reason: str) -> None:
         """Ask every running task to end: its next wait raises Aborted(reason), once. Safe from any thread."""

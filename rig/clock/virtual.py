@@ -1,7 +1,7 @@
 """Virtual time: one logical thread in which sleeping advances the simulated world.
 
-Tasks are greenlets; a hub wakes whichever is due next, in the order (time, sequence number), so two runs are the
-same to the bit. A sleep that ends before anything else is due costs one addition.
+Tasks are greenlets; a hub wakes whichever is due next, in the order (time, sequence number), so two runs are
+the same to the bit. A sleep that ends before anything else is due costs one addition.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 Direction = Literal[">", "<"]  # host to instrument, instrument to host
@@ -22,14 +23,20 @@ class Link(Protocol):
     def now_ns(self) -> int:
         """The injected clock, so that a driver can stamp a reading and set a deadline."""
 
+    def alone(self) -> AbstractContextManager[object]:
+        """While inside, the line is the caller's alone: drivers hold it for one command and its reply.
+
+        Several instruments of a bench may share one line (RS-485), each asked by a thread of its own.
+        """
+
     def write(self, data: bytes) -> None:
-        """Send all of ``data``. Raises LinkLost."""
+        """Send all of ``data``. Raises LinkLost, LinkTimeout when the line takes no bytes."""
 
     def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
         """Bytes up to and including ``terminator``; what follows stays for the next read.
 
-        Raises LinkTimeout (with the partial bytes, which are consumed) at the deadline, ProtocolError when ``limit``
-        bytes came without a terminator, LinkLost.
+        Raises LinkTimeout (with the partial bytes, which are consumed) at the deadline, ProtocolError when
+        ``limit`` bytes came without a terminator, LinkLost.
         """
 
     def read_exactly(self, count: int, deadline_ns: int) -> bytes:

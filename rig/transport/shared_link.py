@@ -1,0 +1,99 @@
+"""One open line, several instruments on it: each opener of the same port gets a share with a lock in common.
+
+Several pump units may hang on one RS-485 line and be asked by one thread each. What a share sends and
+receives goes into that instrument's own wire record.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rig.errors import DefinitionError, LinkLost
+from rig.transport import Link, WireSink
+from rig.transport.address import Framing
+from rig.transport.buffered_link import BufferedLink
+
+_lines: dict[str, _Line] = {}
+_lines_lock = threading.Lock()
+
+
+class _Line:
+    """An open link, how it is framed, who may speak now, and how many use it."""
+
+    def __init__(self, link: BufferedLink, framing: Framing) -> None:
+        self.link, self.framing = link, framing
+        self.lock = threading.RLock()
+        self.users = 0
+
+
+def share(
+    key: str, framing: Framing, address: str, sink: WireSink, open_line: Callable[[], BufferedLink]
+) -> SharedLink:
+    """A share of the line ``key``, opened now if nobody has it yet.
+
+    Raises DefinitionError when it is open with another framing, and what ``open_line`` raises.
+    """
+    with _lines_lock:
+        line = _lines.get(key)
+        if line is None:
+            line = _lines[key] = _Line(open_line(), framing)
+        elif line.framing != framing:
+            raise DefinitionError(
+                f"address '{address}' asks for {framing}, "
+                f"but another instrument on the same port for {line.framing}"
+            )
+        line.users += 1
+    return SharedLink(key, line, address, sink)
+
+
+class SharedLink:
+    """One instrument's share of a line; a :class:`rig.transport.Link`."""
+
+    def __init__(self, key: str, line: _Line, address: str, sink: WireSink) -> None:
+        self.address = address
+        self._key, self._line, self._sink = key, line, sink
+        self._link: Link = line.link
+        self._closed = False
+
+    @property
+    def note(self) -> str:
+        return self._line.link.note
+
+    def now_ns(self) -> int:
+        return self._link.now_ns()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        if self._closed:
+            raise LinkLost("the link is closed", address=self.address)
+        with self._line.lock:
+            self._line.link.sink = self._sink
+            yield
+
+    def write(self, data: bytes) -> None:
+        with self.alone():
+            self._link.write(data)
+
+    def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
+        with self.alone():
+            return self._link.read_until(terminator, deadline_ns, limit)
+
+    def read_exactly(self, count: int, deadline_ns: int) -> bytes:
+        with self.alone():
+            return self._link.read_exactly(count, deadline_ns)
+
+    def discard_input(self) -> bytes:
+        with self.alone():
+            return self._link.discard_input()
+
+    def close(self) -> None:
+        with _lines_lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._line.users -= 1
+            if self._line.users == 0:
+                del _lines[self._key]
+                self._line.link.close()

@@ -1,0 +1,57 @@
+"""``sim://``: an in-process line to a simulated instrument, in virtual time and on one logical thread."""
+
+from __future__ import annotations
+
+import heapq
+
+from rig.clock.virtual import VirtualClock
+from rig.errors import Aborted
+from rig.transport import WirePort, WireSink
+from rig.transport.buffered_link import BufferedLink
+
+
+class SimLink(BufferedLink):
+    """Bytes a device sends for a time to come lie in the inbox until then."""
+
+    _clock: VirtualClock
+
+    def __init__(self, address: str, clock: VirtualClock, sink: WireSink, port: WirePort) -> None:
+        super().__init__(address, clock, sink)
+        self._port = port
+        self._inbox: list[tuple[int, int, bytes]] = []
+        self._sequence = 0
+        port.attach(self._arrives)
+
+    def _arrives(self, at_ns: int, data: bytes) -> None:
+        if data:
+            self._sequence += 1  # of two for one moment, the first sent comes first
+            heapq.heappush(self._inbox, (at_ns, self._sequence, bytes(data)))
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._port.receive(data)
+        except OSError as error:  # a simulated line that was unplugged
+            raise self._lost(str(error)) from error
+
+    def _receive(self, deadline_ns: int) -> bytes:
+        clock = self._clock
+        while True:
+            now_ns = clock.now_ns()
+            if self._inbox and self._inbox[0][0] <= now_ns:
+                return self._logged(heapq.heappop(self._inbox)[2])
+            if now_ns >= deadline_ns:
+                return b""
+            wake_ns = deadline_ns
+            if self._inbox:
+                wake_ns = min(wake_ns, self._inbox[0][0])
+            if (due_ns := clock.next_due_ns()) is not None:  # whatever happens then may make the device send
+                wake_ns = min(wake_ns, due_ns)
+            try:
+                clock.sleep_until_ns(wake_ns)
+            except Aborted:
+                # In real time this line would have been silent before the tear-down speaks on it.
+                self._inbox.clear()
+                raise
+
+    def _release(self) -> None:
+        self._inbox.clear()
