@@ -1,0 +1,215 @@
+"""The kinds of value a key can have: quantities with their unit, texts, ids, dates, limits.
+
+Each is a pydantic annotation that checks what TOML gave and raises a message in the user's words. Quantities
+arrive as floats in the unit that the type's name says.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, InstanceOf
+from pydantic_core import PydanticCustomError
+
+from rig.definitions.limits import ALL_FORMS, Form, Limit, parse_limit
+from rig.errors import DefinitionError
+from rig.quantities import KINDS, parse
+
+# An error of this type carries a finished message; see rig.definitions.tables.
+OWN_ERROR = "definition"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST_ID = 64  # ids become file names
+
+
+def refused(message: str, hint: str = "") -> PydanticCustomError:
+    """An error whose words are the user's."""
+    return PydanticCustomError(OWN_ERROR, "{message}", {"message": message, "hint": hint})
+
+
+def shown(value: object) -> str:
+    """A TOML value as it may appear in a message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _text_needed(value: object, what: str, example: str) -> str:
+    if not isinstance(value, str):
+        raise refused(f"{what} is needed here, not {shown(value)}", f"write {example}")
+    return value
+
+
+def quantity(kind: str, unit: str | None = None, *, above: float | None = None, least: float | None = None,
+             most: float | None = None) -> BeforeValidator:  # fmt: skip
+    """A quantity of ``kind``, as a float in ``unit``; ``above``, ``least`` and ``most`` are in that unit."""
+    known = KINDS[kind]
+    shown_unit = unit or known.canonical
+
+    def read(value: object) -> float:
+        text = _text_needed(value, f"{known.title} with its unit, in quotes,", f'"1.5 {known.canonical}"')
+        try:
+            number = parse(text, kind, unit)
+        except DefinitionError as problem:
+            raise refused(problem.message, problem.hint) from None
+        if above is not None and number <= above:
+            raise refused(f"'{text}' must be more than {above:g} {shown_unit}")
+        if least is not None and number < least:
+            raise refused(f"'{text}' must not be less than {least:g} {shown_unit}")
+        if most is not None and number > most:
+            raise refused(f"'{text}' must not be more than {most:g} {shown_unit}")
+        return number
+
+    return BeforeValidator(read)
+
+
+def limit(*forms: Form, least: float | None = None, most: float | None = None) -> BeforeValidator:
+    """A limit in percent, in one of ``forms`` (default: all), with its ends from ``least`` to ``most``."""
+
+    def read(value: object) -> Limit:
+        text = _text_needed(value, "a limit, in quotes,", '"within 14.5 %"')
+        try:
+            found = parse_limit(text, "percent", forms or ALL_FORMS)
+        except DefinitionError as problem:
+            raise refused(problem.message, problem.hint) from None
+        for end in (found.low, found.high):
+            if end is not None and ((least is not None and end < least) or (most is not None and end > most)):
+                raise refused(
+                    f"'{text}' can never decide anything", f"this lies from {least:g} % to {most:g} %"
+                )
+        return found
+
+    return BeforeValidator(read)
+
+
+def _text(value: object) -> str:
+    text = _text_needed(value, "a text in quotes", '"..."')
+    if not text.strip():
+        raise refused("this text is empty", "write something or leave the key out")
+    if any(ord(letter) < 32 and letter != "\n" for letter in text):
+        raise refused("this text contains a control character", "write plain text")
+    return text.strip()
+
+
+def _line_of_text(value: object) -> str:
+    text = _text(value)
+    if "\n" in text:
+        raise refused("this text has several lines", "write it on one line")
+    return text
+
+
+def _ident(value: object) -> str:
+    text = _text_needed(value, "a name in quotes", '"lowest-rate"')
+    if not _ID.fullmatch(text) or len(text) > _LONGEST_ID:
+        raise refused(
+            f"{shown(text)} cannot be a name",
+            "a name has up to 64 letters A-Z a-z, digits and . _ -, and begins with a letter or digit",
+        )
+    return text
+
+
+def _date(value: object) -> datetime.date:
+    if isinstance(value, datetime.datetime):
+        raise refused(f"a date without a time of day is needed here, not {value}", "write 2027-03-01")
+    if not isinstance(value, datetime.date):
+        raise refused(f"a date is needed here, not {shown(value)}", "write it without quotes: 2027-03-01")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise refused(f"true or false is needed here, not {shown(value)}", "write it without quotes")
+    return value
+
+
+def whole(least: int, most: int) -> BeforeValidator:
+    """A whole number from ``least`` to ``most``."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise refused(
+                f"a whole number is needed here, not {shown(value)}", "write it without quotes or point"
+            )
+        if not least <= value <= most:
+            raise refused(f"{value} is not from {least} to {most}")
+        return value
+
+    return BeforeValidator(read)
+
+
+def one_of(*words: str) -> BeforeValidator:
+    """One of a few words."""
+
+    def read(value: object) -> str:
+        if value not in words:
+            raise refused(
+                f"{shown(value)} is not known here", "write " + " or ".join(f'"{word}"' for word in words)
+            )
+        return str(value)
+
+    return BeforeValidator(read)
+
+
+def _list_of(read_item: Callable[[Any], Any]) -> BeforeValidator:
+    def read(value: object) -> object:
+        if not isinstance(value, list):
+            raise refused(
+                f"a list is needed here, not {shown(value)}", 'write it in brackets: ["...", "..."]'
+            )
+        items = [read_item(item) for item in value]
+        for position, item in enumerate(items):
+            if item in items[:position]:
+                raise refused(f"{shown(value[position])} stands twice in this list", "keep one of them")
+        return tuple(items)
+
+    return BeforeValidator(read)
+
+
+_AboveZero = {"above": 0.0}
+_NotNegative = {"least": 0.0}
+
+Text = Annotated[str, BeforeValidator(_text)]
+LineOfText = Annotated[str, BeforeValidator(_line_of_text)]
+Ident = Annotated[str, BeforeValidator(_ident)]
+Idents = Annotated[tuple[str, ...], _list_of(_ident)]
+LinesOfText = Annotated[tuple[str, ...], _list_of(_line_of_text)]
+TomlDate = Annotated[datetime.date, BeforeValidator(_date)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+
+RateMlH = Annotated[float, quantity("rate", **_AboveZero)]
+VolumeMl = Annotated[float, quantity("volume", **_AboveZero)]
+VolumeOrNoneMl = Annotated[float, quantity("volume", **_NotNegative)]
+VolumeNl = Annotated[float, quantity("volume", "nL", **_AboveZero)]
+DurationS = Annotated[float, quantity("duration", **_AboveZero)]
+DurationOrNoneS = Annotated[float, quantity("duration", **_NotNegative)]
+WindowsS = Annotated[tuple[float, ...], _list_of(lambda item: quantity("duration", **_AboveZero).func(item))]
+MassG = Annotated[float, quantity("mass", **_NotNegative)]
+MassRateGH = Annotated[float, quantity("mass_rate", **_NotNegative)]
+DrugRateUgH = Annotated[float, quantity("drug_rate", **_AboveZero)]
+ConcentrationUgMl = Annotated[float, quantity("concentration", **_AboveZero)]
+# The formulas for the density of water and of air hold from 0 to 40 °C, and for ordinary air.
+TemperatureC = Annotated[float, quantity("temperature", least=0.0, most=40.0)]
+TemperatureDifferenceK = Annotated[float, quantity("temperature_difference", **_NotNegative)]
+AirPressureHpa = Annotated[float, quantity("pressure", "hPa", least=500.0, most=1100.0)]
+PressureDifferenceHpa = Annotated[float, quantity("pressure", "hPa", **_NotNegative)]
+HumidityPct = Annotated[float, quantity("humidity", least=0.0, most=100.0)]
+PercentOfAny = Annotated[float, quantity("percent", least=-100.0, most=1000.0)]
+Percent = Annotated[float, quantity("percent", least=0.0, most=100.0)]
+PositivePercent = Annotated[float, quantity("percent", above=0.0, most=100.0)]
+RelativePpm = Annotated[float, quantity("relative", **_NotNegative)]
+LengthMm = Annotated[float, quantity("length", **_AboveZero)]
+FlowNlMin = Annotated[float, quantity("rate", "nL/min")]
+FlowNoiseNlMin = Annotated[float, quantity("rate", "nL/min", **_NotNegative)]
+
+AnyLimit = Annotated[InstanceOf[Limit], limit(least=-1000.0, most=1000.0)]
+TwoSidedLimit = Annotated[InstanceOf[Limit], limit("within", "between", least=-1000.0, most=1000.0)]
+WithinLimit = Annotated[InstanceOf[Limit], limit("within", least=-1000.0, most=1000.0)]
+ShareLimit = Annotated[InstanceOf[Limit], limit("at least", least=0.0, most=100.0)]
+NoAlarms = Annotated[str, one_of("none")]

@@ -1,0 +1,124 @@
+"""Plan files: what is tested. ``[plan]`` and any number of ``[[case]]``."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import Field
+
+from rig.definitions.cases import PROCEDURES, Case
+from rig.definitions.fields import Ident, LineOfText, TemperatureC, Text, shown
+from rig.definitions.tables import Problems, Table, check_keys, read_table
+from rig.definitions.toml_lines import KeyPath
+from rig.definitions.toml_source import TomlSource, read_source, source_from_bytes
+
+USUAL_REFERENCE_TEMPERATURE_C = 20.0
+
+
+class PlanTable(Table):
+    """``[plan]``"""
+
+    id: Ident = Field(description="short name of the plan", examples=['"flow-accuracy"'])
+    revision: Ident = Field(description="revision of the plan", examples=['"A"'])
+    title: LineOfText = Field(description="what the plan verifies", examples=['"Flow accuracy"'])
+    purpose: Text = Field("", description="why, in a few sentences")
+    reference_temperature_c: TemperatureC = Field(
+        USUAL_REFERENCE_TEMPERATURE_C,
+        alias="reference_temperature",
+        description="temperature at which volumes are stated",
+        examples=['"37 degC"'],
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole plan. ``reference_temperature_c``: temperature for which volumes are stated (20 if unsaid)."""
+
+    id: str
+    revision: str
+    title: str
+    purpose: str
+    reference_temperature_c: float
+    cases: tuple[Case, ...]
+    source: TomlSource = field(repr=False, compare=False)
+
+    def case(self, case_id: str) -> Case:
+        """The case with this id. Raises KeyError."""
+        return {case.id: case for case in self.cases}[case_id]
+
+
+def load_plan(path: Path | str) -> Plan:
+    """Read and check a plan file. Raises DefinitionError with every problem found."""
+    return _plan(read_source(path))
+
+
+def plan_from_text(text: str, name: str) -> Plan:
+    """As :func:`load_plan`, from a text; ``name`` stands for the file in messages."""
+    return _plan(source_from_bytes(text.encode("utf-8"), Path(name)))
+
+
+def _plan(source: TomlSource) -> Plan:
+    problems = Problems(source)
+    check_keys(source.data, ("plan", "case"), (), problems)
+    header = None
+    if "plan" in source.data:
+        header = read_table(PlanTable, source.data["plan"], ("plan",), problems)
+    else:
+        problems.add((), "the table [plan] is missing", 'it begins a plan: [plan], then id = "..."')
+    cases = _cases(source.data.get("case"), problems)
+    problems.raise_if_any()
+    if header is None:
+        raise AssertionError("a plan without header was let through")
+    return Plan(
+        header.id,
+        header.revision,
+        header.title,
+        header.purpose,
+        header.reference_temperature_c,
+        cases,
+        source,
+    )
+
+
+def _cases(items: object, problems: Problems) -> tuple[Case, ...]:
+    if isinstance(items, dict):
+        problems.add(("case",), "a case is written with double brackets", "write [[case]]")
+        return ()
+    if not isinstance(items, list) or not items:
+        problems.add(("case",), "there is no case in this plan", "a case begins with [[case]]")
+        return ()
+    cases: list[Case] = []
+    first_with: dict[str, int | None] = {}
+    for index, item in enumerate(items):
+        path: KeyPath = ("case", index)
+        case = _case(item, path, problems)
+        if case is not None:
+            cases.append(case)
+        name = item.get("id") if isinstance(item, dict) else None
+        if isinstance(name, str) and name.lower() in first_with:
+            message = f"the id '{name}' is taken by the case on line {first_with[name.lower()]}"
+            problems.add(
+                (*path, "id"), message, "give each case its own id; small and capital letters count as equal"
+            )
+        elif isinstance(name, str):
+            first_with[name.lower()] = problems.source.line_of(*path)
+    return tuple(cases)
+
+
+def _case(item: object, path: KeyPath, problems: Problems) -> Case | None:
+    if not isinstance(item, dict):
+        problems.add(path, f"a table is needed here, not {shown(item)}", "a case begins with [[case]]")
+        return None
+    known = ", ".join(PROCEDURES)
+    if "procedure" not in item:
+        problems.add((*path, "procedure"), "the key 'procedure' is missing", f"one of: {known}")
+        return None
+    name = item["procedure"]
+    if not isinstance(name, str) or name not in PROCEDURES:
+        close = difflib.get_close_matches(str(name), PROCEDURES, n=1)
+        hint = f"did you mean '{close[0]}'? known: {known}" if close else f"known: {known}"
+        problems.add((*path, "procedure"), f"the procedure {shown(name)} is unknown", hint)
+        return None
+    return read_table(PROCEDURES[name], item, path, problems)
