@@ -1,0 +1,291 @@
+"""Error of what was delivered between weighings, with its uncertainty budget.
+
+Model, in % of what was programmed (V): E = 100 ((D + e t) F / V - 1), with D the difference of display, e
+the rate of evaporation, t the time it acted, F = Z (1 - (d_tube/d_vessel)²) the volume for a gram of
+display. For a flow, V = r t.
+
+Estimator: end points, as IEC 60601-2-24 defines it, and no line fitted through the readings. The zero point
+of a balance walks; over a day the walk outweighs the noise of a reading several times, and for a walk the
+difference of the end points is the best linear unbiased estimator there is (a straight line has a 20 %
+larger variance). Besides, it asks nothing of the shape of the flow. The evaporation blanks, where the shape
+is known and time is short, are fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rig.analysis.density import water_density_kg_m3
+from rig.analysis.gravimetry import (
+    BalanceFigures,
+    Conditions,
+    Evaporation,
+    immersion_factor,
+    volume_per_reading_ml_g,
+)
+from rig.analysis.uncertainty import Budget, Component
+
+S_PER_H = 3600.0
+PER_CENT = 100.0
+RECTANGLE = math.sqrt(3)
+IMMERSION_DOUBT = 0.02  # of the correction: a diameter measured to 1 %, squared
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How volume comes of display on this bench. Diameters are None when the outlet is not immersed.
+
+    ``time_u_s`` is the standard uncertainty of the moment of one reading, ``clock_ppm`` the half width of the
+    relative error of the clock that times them.
+    """
+
+    conditions: Conditions
+    balance: BalanceFigures
+    tube_mm: float | None = None
+    vessel_mm: float | None = None
+    time_u_s: float = 0.05
+    clock_ppm: float = 50.0
+
+    @property
+    def volume_per_display_ml_g(self) -> float:
+        """F in mL/g."""
+        z = volume_per_reading_ml_g(self.conditions.water_kg_m3, self.conditions.air_kg_m3)
+        return z * immersion_factor(self.tube_mm, self.vessel_mm)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was weighed: one difference of readings, or the mean of several.
+
+    ``display_g`` the (mean) difference of display, not corrected for evaporation; ``noise_weight`` the root
+    of the sum of the squared weights that readings have in it (sqrt 2 for one difference); ``drift_s`` the
+    sum of squared weights times durations, over which the walk of the zero point acts (the duration for one
+    difference); ``evaporating_s`` the (mean) time between the readings; ``middle_s`` when that was.
+    """
+
+    display_g: float
+    noise_weight: float
+    drift_s: float
+    evaporating_s: float
+    middle_s: float
+
+    @classmethod
+    def between(cls, first_g: float, last_g: float, first_s: float, last_s: float) -> Difference:
+        """One difference of two readings."""
+        duration_s = last_s - first_s
+        return cls(last_g - first_g, math.sqrt(2), duration_s, duration_s, (first_s + last_s) / 2)
+
+
+def delivered_ml(difference: Difference, evaporation: Evaporation, weighing: Weighing) -> float:
+    """Volume delivered at the reference temperature, in mL, evaporation added back once."""
+    lost_g = float(evaporation.rate_g_h(difference.middle_s)) * difference.evaporating_s / S_PER_H
+    return (difference.display_g + lost_g) * weighing.volume_per_display_ml_g
+
+
+def delivery_error(
+    difference: Difference,
+    programmed_ml: float,
+    evaporation: Evaporation,
+    weighing: Weighing,
+    *,
+    timed_over_s: float | None = None,
+    lateness_s: float = 0.0,
+    extra: tuple[Component, ...] = (),
+) -> Budget:
+    """Error of the delivered volume in % of the programmed one, with its budget.
+
+    ``timed_over_s`` is the time that made ``programmed_ml`` of a rate, None for a dose; ``lateness_s`` the
+    standard uncertainty of that time beyond that of two readings (when a nominal time stands for the actual
+    one). ``extra`` components are added as they are. Figures of noise and drift are enlarged when the
+    scatter of the blanks exceeds what they explain.
+
+    Raises ValueError for a programmed volume that is not positive.
+    """
+    if not programmed_ml > 0:
+        raise ValueError(f"nothing was programmed: {programmed_ml} mL")
+    volume_ml = delivered_ml(difference, evaporation, weighing)
+    error_pct = PER_CENT * (volume_ml / programmed_ml - 1)
+    per_g = PER_CENT * weighing.volume_per_display_ml_g / programmed_ml
+    relative_pct = PER_CENT * volume_ml / programmed_ml  # effect of a relative error of 1
+    components = (
+        *_of_the_balance(difference, weighing.balance, per_g, evaporation.excess),
+        *_of_evaporation(difference, evaporation, per_g),
+        *_of_conversion(weighing, relative_pct),
+        *_of_time(timed_over_s, lateness_s, weighing, relative_pct),
+        *extra,
+    )
+    return Budget(error_pct, "%", components)
+
+
+def _of_the_balance(
+    difference: Difference, balance: BalanceFigures, per_g: float, excess: float
+) -> tuple[Component, ...]:
+    weight = difference.noise_weight
+    display_g = difference.display_g
+    stated = "stated for the balance"
+    scatter = "" if excess == 1.0 else f", times {excess:.2f} by the scatter of the blanks"
+    drift_24h = f"stated walk of {balance.drift_24h_g:g} g in 24 h, over the root of the time{scatter}"
+    parts = [
+        Component(
+            "balance resolution",
+            "half a digit, either way, of each reading",
+            display_g,
+            "g",
+            weight * balance.rounding_g,
+            per_g,
+            distribution="rectangular",
+        ),
+        Component(
+            "balance repeatability",
+            stated + scatter,
+            display_g,
+            "g",
+            weight * excess * balance.repeatability_g,
+            per_g,
+        ),
+        Component(
+            "balance linearity",
+            "stated half width, at each of two loads",
+            display_g,
+            "g",
+            math.sqrt(2) * balance.linearity_g / RECTANGLE,
+            per_g,
+            distribution="rectangular",
+        ),
+        Component(
+            "balance zero drift",
+            drift_24h,
+            display_g,
+            "g",
+            excess * balance.drift_g(difference.drift_s),
+            per_g,
+        ),
+    ]
+    if balance.sensitivity_ppm:
+        parts.append(
+            Component(
+                "balance sensitivity",
+                "stated half width",
+                1.0,
+                "1",
+                balance.sensitivity_ppm * 1e-6 / RECTANGLE,
+                per_g * display_g,
+                distribution="rectangular",
+            )
+        )
+    return tuple(parts)
+
+
+def _of_evaporation(difference: Difference, evaporation: Evaporation, per_g: float) -> tuple[Component, ...]:
+    hours = difference.evaporating_s / S_PER_H
+    rate_g_h = float(evaporation.rate_g_h(difference.middle_s))
+    return (
+        Component(
+            "evaporation rate",
+            "least squares through the blanks before and after, interpolated",
+            rate_g_h,
+            "g/h",
+            evaporation.interpolated_u_g_h(difference.middle_s),
+            per_g * hours,
+            evaporation.interpolated_degrees_of_freedom(difference.middle_s),
+        ),
+        Component(
+            "change of evaporation",
+            "difference between the blanks beyond their own uncertainty",
+            0.0,
+            "g/h",
+            evaporation.change_u_g_h,
+            per_g * hours,
+            distribution="rectangular",
+        ),
+    )
+
+
+def _of_conversion(weighing: Weighing, relative_pct: float) -> tuple[Component, ...]:
+    conditions = weighing.conditions
+    water, air = conditions.water_kg_m3, conditions.air_kg_m3
+    z = volume_per_reading_ml_g(water, air)
+    step = 1e-3  # kg/m³; Z is smooth
+    by_air = (volume_per_reading_ml_g(water, air + step) / z - 1) / step
+    by_water = (volume_per_reading_ml_g(water + step, air) / z - 1) / step
+    parts = [
+        Component(
+            "air density (buoyancy)",
+            "stated pressure, humidity and temperature of the air",
+            air,
+            "kg/m³",
+            conditions.air_u_kg_m3,
+            relative_pct * by_air,
+        ),
+        Component(
+            "water density",
+            "stated temperature of the fluid in the pump",
+            water,
+            "kg/m³",
+            conditions.water_u_kg_m3,
+            relative_pct * by_water,
+        ),
+    ]
+    factor = immersion_factor(weighing.tube_mm, weighing.vessel_mm)
+    if factor != 1.0:
+        parts.append(
+            Component(
+                "immersed outlet",
+                "2 % of the correction, for a diameter measured to 1 %",
+                factor,
+                "1",
+                IMMERSION_DOUBT * (1 - factor),
+                relative_pct / factor,
+            )
+        )
+    return tuple(parts)
+
+
+def _of_time(
+    timed_over_s: float | None, lateness_s: float, weighing: Weighing, relative_pct: float
+) -> tuple[Component, ...]:
+    if timed_over_s is None:
+        return ()
+    return (
+        Component(
+            "moments of the readings",
+            "two readings" if lateness_s == 0.0 else "two readings, nominal for actual times",
+            timed_over_s,
+            "s",
+            math.hypot(math.sqrt(2) * weighing.time_u_s, lateness_s),
+            -relative_pct / timed_over_s,
+        ),
+        Component(
+            "clock",
+            "half width of its relative error",
+            1.0,
+            "1",
+            weighing.clock_ppm * 1e-6 / RECTANGLE,
+            -relative_pct,
+            distribution="rectangular",
+        ),
+    )
+
+
+def dead_volume_component(
+    dead_volume_ml: float, warming_k: float, temperature_c: float, programmed_ml: float
+) -> Component:
+    """Fluid that a dead volume pushed out or took in because its temperature changed, not corrected for.
+
+    ``warming_k`` is the change of the fluid's temperature over the period, ``temperature_c`` where about. 1
+    mL warming 1 K at 25 °C is 0.26 µL. Raises DefinitionError for a temperature without a known density.
+    """
+    step_k = 0.01
+    below, above = max(temperature_c - step_k, 0.0), min(temperature_c + step_k, 40.0)
+    lighter = water_density_kg_m3(below) / water_density_kg_m3(above) - 1
+    expansion_per_k = lighter / (above - below)
+    return Component(
+        "warming of the dead volume",
+        f"{dead_volume_ml:g} mL of fluid whose temperature changed by {warming_k:.3f} K",
+        0.0,
+        "mL",
+        dead_volume_ml * abs(expansion_per_k * warming_k) / RECTANGLE,
+        PER_CENT / programmed_ml,
+        distribution="rectangular",
+    )

@@ -1,0 +1,157 @@
+"""The error of a delivery, and whether its budget is honest: whether the truth lies where it says."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rig.analysis.decision import Outcome, decide
+from rig.analysis.delivery import (
+    Difference,
+    Weighing,
+    dead_volume_component,
+    delivered_ml,
+    delivery_error,
+)
+from rig.analysis.density import air_density_kg_m3, water_density_kg_m3
+from rig.analysis.gravimetry import (
+    BalanceFigures,
+    Conditions,
+    Evaporation,
+    Slope,
+    immersion_factor,
+    slope,
+    volume_per_reading_ml_g,
+)
+from rig.analysis.uncertainty import Budget
+
+STATED = Conditions(20.0, 0.2, 20.0, 0.5, 1013.25, 2.0, 50.0, 5.0)
+MICRO = BalanceFigures(resolution_g=1e-5, repeatability_g=2e-5, linearity_g=2e-5, drift_24h_g=1e-4)
+BENCH = Weighing(STATED, MICRO, tube_mm=1.0, vessel_mm=20.0)
+
+DRY = Evaporation(Slope(0.0, 0.0, 0.0, math.inf), Slope(1e6, 0.0, 0.0, math.inf))
+
+
+def test_volume_of_a_difference_by_hand() -> None:
+    losing = Evaporation(Slope(0.0, -2e-5, 0.0, math.inf), Slope(1e6, -2e-5, 0.0, math.inf))
+    difference = Difference.between(10.0, 11.0, 0.0, 36000.0)
+
+    # (1 g + 20 µg/h · 10 h) · 1.002851... mL/g · (1 - 1/400)
+    factor = volume_per_reading_ml_g(998.2067455596167, 1.1992943050311118) * 0.9975
+    assert delivered_ml(difference, losing, BENCH) == pytest.approx(1.0002 * factor, abs=1e-14)
+
+
+def test_error_and_budget_by_hand() -> None:
+    still = Weighing(STATED, BalanceFigures(1e-3, 0.0, 0.0, 0.0))
+    budget = delivery_error(Difference.between(0.0, 1.0, 0.0, 3600.0), 1.0, DRY, still, timed_over_s=3600.0)
+    of = {component.name: component.contribution for component in budget.components}
+
+    volume = volume_per_reading_ml_g(STATED.water_kg_m3, STATED.air_kg_m3)
+    assert budget.value == pytest.approx(100 * (volume - 1), abs=1e-9)
+    assert of["balance resolution"] == pytest.approx(100 * volume * 1e-3 * math.sqrt(2 / 12))
+    assert of["water density"] == pytest.approx(100 * volume * 0.2067 * 0.2 / 998.2, rel=3e-3)
+    assert of["air density (buoyancy)"] == pytest.approx(
+        100 * volume * STATED.air_u_kg_m3 * (1 / 997.0075 - 1 / 8000), rel=1e-3
+    )
+    assert of["moments of the readings"] == pytest.approx(100 * volume * math.sqrt(2) * 0.05 / 3600)
+    assert of["clock"] == pytest.approx(100 * volume * 50e-6 / math.sqrt(3))
+    assert of["balance zero drift"] == of["evaporation rate"] == of["change of evaporation"] == 0.0
+    assert "immersed outlet" not in of
+
+
+def test_drift_grows_with_the_root_of_time() -> None:
+    short = delivery_error(Difference.between(0.0, 1.0, 0.0, 3600.0), 1.0, DRY, BENCH)
+    long = delivery_error(Difference.between(0.0, 1.0, 0.0, 4 * 3600.0), 1.0, DRY, BENCH)
+
+    def drift(budget: Budget) -> float:
+        return next(part.contribution for part in budget.components if part.name == "balance zero drift")
+
+    assert drift(long) == pytest.approx(2 * drift(short))
+
+
+def test_nothing_programmed_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing was programmed"):
+        delivery_error(Difference.between(0.0, 1.0, 0.0, 1.0), 0.0, DRY, BENCH)
+
+
+def test_a_dead_volume_of_a_millilitre_warming_a_kelvin_moves_a_quarter_of_a_microlitre() -> None:
+    part = dead_volume_component(1.0, 1.0, 25.0, 0.002)
+
+    assert part.standard_uncertainty == pytest.approx(0.257e-3 / math.sqrt(3), rel=5e-3)
+    assert part.contribution == pytest.approx(100 * part.standard_uncertainty / 0.002)
+
+
+HOURS = 3600.0
+BLANK, RELAX, SETTLE, SAMPLE = 4 * HOURS, 0.5 * HOURS, 6 * HOURS, 26 * HOURS
+EVERY = 900.0
+
+
+def one_run(rate_ml_h: float, error_pct: float, rng: np.random.Generator) -> Budget:
+    """A measurement on a bench that errs just as its figures state, judged by those figures."""
+    t_s = np.arange(0.0, BLANK + SETTLE + SAMPLE + RELAX + BLANK + 1, EVERY)
+    start = BLANK + SETTLE
+    stop = start + SAMPLE
+    true = Conditions(
+        rng.normal(20.0, 0.2),
+        0.0,
+        rng.normal(20.0, 0.5),
+        0.0,
+        rng.normal(1013.25, 2.0),
+        0.0,
+        rng.normal(50.0, 5.0),
+        0.0,
+    )
+    pumped_s = np.clip(t_s, BLANK, stop) - BLANK
+    clock = 1 + rng.uniform(-50e-6, 50e-6)
+    volume = rate_ml_h * (1 + error_pct / 100) * clock * pumped_s / 3600
+    phase, day = rng.uniform(0, 2 * math.pi), 2 * math.pi / 86400
+    lost = 20e-6 / 3600 * (t_s + 0.1 / day * (math.cos(phase) - np.cos(day * t_s + phase)))
+    z = volume_per_reading_ml_g(
+        water_density_kg_m3(true.reference_temperature_c),
+        air_density_kg_m3(true.air_pressure_hpa, true.air_humidity_pct, true.air_temperature_c),
+    )
+    wet = 1 - (1 - immersion_factor(1.0, 20.0)) * rng.normal(1.0, 0.02)
+    walk = np.concatenate([[0.0], np.cumsum(rng.normal(0.0, 1e-4 * math.sqrt(EVERY / 86400), len(t_s) - 1))])
+    # One error of linearity at the load before the analysis period, another at the load after it.
+    bent = np.where(t_s < (start + stop) / 2, rng.uniform(-2e-5, 2e-5), rng.uniform(-2e-5, 2e-5))
+    display = volume / (z * wet) - lost + walk + bent + rng.normal(0.0, 2e-5, len(t_s))
+    display = np.round((80.0 + display) / 1e-5) * 1e-5
+
+    before, after = t_s <= BLANK, t_s >= stop + RELAX
+    evaporation = Evaporation(
+        slope(t_s[before], display[before], MICRO), slope(t_s[after], display[after], MICRO)
+    )
+    first, last = int(start / EVERY), int(stop / EVERY)
+    moved = rng.normal(0.0, 0.05, 2) * rate_ml_h * (1 + error_pct / 100) / 3600 / z
+    return delivery_error(
+        Difference.between(display[first] + moved[0], display[last] + moved[1], t_s[first], t_s[last]),
+        rate_ml_h * SAMPLE / 3600,
+        evaporation,
+        BENCH,
+        timed_over_s=SAMPLE,
+    )
+
+
+@pytest.mark.parametrize("rate_ml_h", [0.002, 0.5 / 24, 1.0])
+def test_the_truth_lies_in_the_stated_interval_as_often_as_stated(rate_ml_h: float) -> None:
+    rng = np.random.default_rng(20260101)
+    runs, inside, expanded = 1500, 0, []
+    for _ in range(runs):
+        truth = rng.uniform(-5.0, 5.0)
+        budget = one_run(rate_ml_h, truth, rng)
+        inside += abs(budget.value - truth) <= budget.expanded_uncertainty
+        expanded.append(budget.expanded_uncertainty)
+
+    print(f"{rate_ml_h:.4g} mL/h: {100 * inside / runs:.2f} % inside, median U {np.median(expanded):.4g} %")
+    assert 0.93 <= inside / runs <= 0.97
+
+
+def test_a_pump_at_the_limit_passes_no_more_often_than_the_guard_band_allows() -> None:
+    rng = np.random.default_rng(20260102)
+    verdicts = [
+        decide(budget.value, budget.expanded_uncertainty, -14.5, 14.5).verdict
+        for budget in (one_run(0.002, 14.5, rng) for _ in range(600))
+    ]
+
+    assert verdicts.count(Outcome.PASS) / 600 <= 0.04  # 2.5 % stated; 4 % is its 99 % bound for 600 runs
+    assert verdicts.count(Outcome.CONDITIONAL_PASS) > 200
