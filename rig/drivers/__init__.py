@@ -1,1 +1,43 @@
-"""One file a device family: the host's end of each wire protocol."""
+"""One file a device family: the host's end of each wire protocol.
+
+A driver is a class with ``ROLE`` ("pump", "balance" or "flow") and ``DEFAULT_BAUD`` that is made with its
+link and fulfils a capability of :mod:`rig.capabilities`. Packages of others add theirs under the entry-point
+group ``rig.drivers`` (``name = "package.module:Class"``); a name of the rig's own cannot be taken.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from rig.errors import DefinitionError
+
+ENTRY_POINT_GROUP = "rig.drivers"
+DRIVERS = {
+    "balance_mt_sics": "rig.drivers.balance_mt_sics:MtSicsBalance",
+    "flow_sensirion_scc1": "rig.drivers.flow_sensirion_scc1:SensirionScc1",
+    "pump_rpu1": "rig.drivers.pump_rpu1:Rpu1Pump",
+}
+
+
+def driver_places() -> dict[str, str]:
+    """Every driver there is, by name: where its class is ("module:Class"). Loads none."""
+    others = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return dict(sorted({**others, **DRIVERS}.items()))
+
+
+def driver_class(name: str) -> type[Any]:
+    """The class of a driver, loaded now. Raises DefinitionError for a name that nobody offers."""
+    places = driver_places()
+    if name not in places:
+        close = get_close_matches(name, places, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(places)}"
+        raise DefinitionError(f"there is no driver '{name}'", hint=hint)
+    module, _, attribute = places[name].partition(":")
+    try:
+        found: type[Any] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:  # somebody else's package is broken
+        raise DefinitionError(f"driver '{name}' cannot be loaded from '{places[name]}': {error}") from error
+    return found

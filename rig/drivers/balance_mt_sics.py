@@ -1,0 +1,177 @@
+"""Laboratory balance speaking MT-SICS level 0 and 1 (Mettler-Toledo; others offer it too).
+
+Manual: "MT-SICS Interface Commands" reference (11780711, 11781363), sections of the commands named below. Wire
+format: ASCII lines ended by CR LF both ways, 9600 baud 8N1 by default::
+
+    SI                        ->  S S    12.3456 g           the reply to SI begins with S, not SI
+    S S <value, right-justified in 10 characters> <unit>     stable;  S D ... dynamic
+    S I / S + / S -                                          not executable now / overload / underload
+    I4                        ->  I4 A "B021002593"          text in quotes
+    ES / ET / EL                                             syntax / transmission / logical error
+
+MT-SICS has no checksum: a digit damaged into another digit is a wrong weight that no driver can see. What can be
+seen (length of the value field, form of the line, unit) is checked strictly. From memory, not read in a manual: the
+longest time ``S``, ``Z`` and ``T`` wait for stability (60 s allowed here).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
+from rig.clock import NS_PER_S
+from rig.errors import DeviceError, ExchangeError, ProtocolError
+from rig.readings import Identity, MassReading
+from rig.transport import Link
+
+T = TypeVar("T")
+
+REPLY_WITHIN_NS = 3 * NS_PER_S
+STABLE_WITHIN_NS = 60 * NS_PER_S
+LINE_LIMIT = 256
+
+GENERAL_ERRORS = {
+    "ES": "the balance does not know this command",
+    "ET": "the balance received a damaged command",
+    "EL": "the balance cannot carry out this command",
+}
+REFUSALS = {
+    "I": "not executable now (busy, or not stable in time)",
+    "L": "wrong parameter",
+    "+": "overload",
+    "-": "underload, or the weighing pan is missing",
+}
+GRAMS = {"g": Decimal(1), "kg": Decimal(1000), "mg": Decimal("0.001")}
+
+WEIGHT = re.compile(r"([SD]) ([ \d.-]{10}) ([!-~]+)")
+VALUE = re.compile(r" *-?\d+(\.\d+)?")
+TEXT = re.compile(r'A "([^"]*)"')
+COMMAND = re.compile(r'([AB]) (\d) "([^"]+)"')
+
+
+def parse_reply(line: bytes, expected: str) -> str:
+    """What follows the reply's name ``expected``, without CR LF. Raises DeviceError, ProtocolError."""
+    text = line.decode("latin-1")
+    if not text.endswith("\r\n") or not text[:-2].isprintable():
+        raise ProtocolError("not a line of MT-SICS", received=line)
+    text = text[:-2]
+    if text in GENERAL_ERRORS:
+        raise DeviceError(GENERAL_ERRORS[text], code=text, received=line)
+    name, _, rest = text.partition(" ")
+    if name != expected:
+        raise ProtocolError(f"a reply named '{name}' instead of '{expected}'", received=line)
+    if rest in REFUSALS:
+        raise DeviceError(REFUSALS[rest], code=text, received=line)
+    return rest
+
+
+def parse_weight(line: bytes, expected: str = "S") -> tuple[float, bool]:
+    """Mass in g, and whether it is stable. Raises DeviceError, ProtocolError (also for other units)."""
+    match = WEIGHT.fullmatch(parse_reply(line, expected))
+    if match is None or not VALUE.fullmatch(match[2]):
+        raise ProtocolError("not a weight", received=line)
+    if match[3] not in GRAMS:
+        raise ProtocolError(f"weight in '{match[3]}': set the balance to g, mg or kg", received=line)
+    return float(Decimal(match[2].strip()) * GRAMS[match[3]]), match[1] == "S"
+
+
+def parse_text(line: bytes, expected: str) -> str:
+    """The quoted text of a reply such as ``I4 A "B021002593"``. Raises DeviceError, ProtocolError."""
+    match = TEXT.fullmatch(parse_reply(line, expected))
+    if match is None:
+        raise ProtocolError("not a quoted text", received=line)
+    return match[1]
+
+
+def parse_done(line: bytes, expected: str) -> None:
+    """That a command was carried out (``Z A``). Raises DeviceError, ProtocolError."""
+    if parse_reply(line, expected) != "A":
+        raise ProtocolError("not an acknowledgement", received=line)
+
+
+def parse_command(line: bytes) -> tuple[bool, int, str]:
+    """One line of the reply to I0: whether more follow, level, command. Raises DeviceError, ProtocolError."""
+    match = COMMAND.fullmatch(parse_reply(line, "I0"))
+    if match is None:
+        raise ProtocolError("not an entry of the list of commands", received=line)
+    return match[1] == "B", int(match[2]), match[3]
+
+
+class MtSicsBalance:
+    """One balance. Only :meth:`identify` resets it (``@``, which keeps the zero point)."""
+
+    ROLE = "balance"
+    DEFAULT_BAUD = 9600
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def identify(self) -> Identity:
+        """End whatever an earlier program left running, then ask. MT-SICS does not tell the maker."""
+        self.cancel()
+        return Identity(model=self._text("I2"), serial=self._text("I4"), firmware=self._text("I3"))
+
+    def read(self) -> MassReading:
+        return self._weigh("SI", REPLY_WITHIN_NS)
+
+    def read_stable(self) -> MassReading:
+        """The next stable weight. DeviceError ``S I`` when the balance gives up waiting for it."""
+        return self._weigh("S", STABLE_WITHIN_NS)
+
+    def zero(self) -> None:
+        """Set zero at the next stable weight."""
+        self._ask("Z", lambda line: parse_done(line, "Z"), STABLE_WITHIN_NS)
+
+    def tare(self) -> float:
+        """Tare at the next stable weight; the tare in g."""
+        return self._ask("T", lambda line: parse_weight(line, "T"), STABLE_WITHIN_NS)[0]
+
+    def cancel(self) -> None:
+        """Cancel everything that runs, sending included; what it had sent is thrown away. Clears the tare."""
+        self._ask("@", lambda line: parse_text(line, "I4"), skip_until=(b"I4 ", b"E"))
+
+    def commands(self) -> list[tuple[int, str]]:
+        """Level and name of each command that the balance knows."""
+        with self._link.alone():
+            known = [self._ask("I0", parse_command)]
+            while known[-1][0]:
+                line = self._link.read_until(b"\r\n", self._link.now_ns() + REPLY_WITHIN_NS, LINE_LIMIT)
+                known.append(parse_command(line))
+        return [(level, name) for _, level, name in known]
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _text(self, command: str) -> str:
+        return self._ask(command, lambda line: parse_text(line, command))
+
+    def _weigh(self, command: str, within_ns: int) -> MassReading:
+        def reading(line: bytes) -> MassReading:
+            mass_g, stable = parse_weight(line)
+            return MassReading(self._link.now_ns(), mass_g, stable, line)
+
+        return self._ask(command, reading, within_ns)
+
+    def _ask(
+        self,
+        command: str,
+        parse: Callable[[bytes], T],
+        within_ns: int = REPLY_WITHIN_NS,
+        skip_until: tuple[bytes, ...] = (b"",),
+    ) -> T:
+        """One command and its reply, parsed. Lines before one that begins with ``skip_until`` are leftovers."""
+        sent = f"{command}\r\n".encode("ascii")
+        with self._link.alone():
+            self._link.discard_input()
+            deadline_ns = self._link.now_ns() + within_ns
+            self._link.write(sent)
+            line = self._link.read_until(b"\r\n", deadline_ns, LINE_LIMIT)
+            while not line.startswith(skip_until) and self._link.now_ns() < deadline_ns:
+                line = self._link.read_until(b"\r\n", deadline_ns, LINE_LIMIT)
+        try:
+            return parse(line)
+        except ExchangeError as error:
+            error.address, error.sent = self._link.address, sent
+            raise
