@@ -1,0 +1,172 @@
+"""Reads the journal of a run folder into arrays: of a finished run, an aborted one, a torn one, one still going on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.errors import IntegrityError
+from rig.record.case_data import CaseData, Dose, FlowSeries, MassSeries, Record, RunRecord, Step
+from rig.record.journal_reader import JournalReader
+from rig.record.run_folder import JOURNAL, check_is_run_folder
+
+# mL/h = counts / scale * numerator / denominator; both exact, so that no factor is rounded before it is used
+ML_H_PER_UNIT = {
+    "nl/min": (60.0, 1e6),
+    "ul/min": (60.0, 1e3),
+    "ml/min": (60.0, 1.0),
+    "ul/h": (1.0, 1e3),
+    "ml/h": (1.0, 1.0),
+}
+AIR, HIGH = 1 << 0, 1 << 1  # bits of the flow sensor's flags
+
+_NO_COUNTS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0, np.float64)
+
+
+def load_run(path: Path) -> RunRecord:
+    """Everything in the journal up to the first break of its chain; ``problems`` says what is wrong with the rest.
+
+    Raises DefinitionError if ``path`` is no run folder, IntegrityError if the journal cannot be read or a record of
+    a known kind lacks what it must have.
+    """
+    path = Path(path)
+    check_is_run_folder(path)
+    reader = JournalReader(path / JOURNAL)
+    opened: Record = {}
+    closed: Record | None = None
+    instruments: list[Record] = []
+    verdicts: list[Record] = []
+    other: list[Record] = []
+    begun: list[_CaseBeingRead] = []
+    current: dict[tuple[str, str], _CaseBeingRead] = {}  # the latest of each case and unit
+    for record in reader:
+        try:
+            match record["kind"]:
+                case "run_opened":
+                    opened = record
+                case "run_closed":
+                    closed = record
+                case "instrument":
+                    instruments.append(record)
+                case "verdict":
+                    verdicts.append(record)
+                case "case_started":
+                    case = _CaseBeingRead(record)
+                    begun.append(case)
+                    current[record["case"], record["unit"]] = case
+                case _:
+                    of_case = current.get((record.get("case", ""), record.get("unit", "")))
+                    if of_case is None or not of_case.take(record):
+                        other.append(record)
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            what = f"record {record['seq']} ({record['kind']})"
+            raise IntegrityError(f"{path / JOURNAL}: {what}: {type(error).__name__} {error}") from error
+    problems = [f"{JOURNAL}: {problem}" for problem in reader.problems]
+    if not opened:
+        problems.append(f"{JOURNAL}: no run_opened record")
+    return RunRecord(
+        path=path,
+        opened=opened,
+        instruments=tuple(instruments),
+        cases=tuple(case.finished() for case in begun),
+        closed=closed,
+        verdicts=tuple(verdicts),
+        problems=tuple(problems),
+        head=reader.head,
+        other=tuple(other),
+    )
+
+
+@dataclass
+class _CaseBeingRead:
+    started: Record
+    last_ns: int = 0
+    end: Record | None = None
+    read_back: Record | None = None
+    steps: list[tuple[str, int]] = field(default_factory=list)
+    masses: list[tuple[int, float, bool]] = field(default_factory=list)
+    flow_t_ns: list[NDArray[np.int64]] = field(default_factory=list)
+    flow_flags: list[NDArray[np.int64]] = field(default_factory=list)
+    flow_ml_h: list[NDArray[np.float64]] = field(default_factory=list)
+    temperature_c: list[NDArray[np.float64]] = field(default_factory=list)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    doses: list[Dose] = field(default_factory=list)
+    lists: dict[str, list[Record]] = field(
+        default_factory=lambda: {kind: [] for kind in ("pump_state", "pump_event", "alarm", "flag", "note")}
+    )
+
+    def take(self, record: Record) -> bool:
+        """Put a record where it belongs; False if its kind has no place here."""
+        self.last_ns = max(self.last_ns, record["t_ns"])
+        kind = record["kind"]
+        if kind == "mass":
+            self.masses.append((record["received_ns"], record["mass_g"], record["stable"]))
+        elif kind == "flow":
+            self._take_flow(record)
+        elif kind == "dose":
+            self.doses.append(Dose(**{name: record[name] for name in Dose.__dataclass_fields__}))
+        elif kind == "step":
+            self.steps.append((record["name"], record["t_ns"]))
+        elif kind == "read_back":
+            self.read_back = record
+        elif kind == "case_finished":
+            self.end = record
+        elif kind in self.lists:
+            self.lists[kind].append(record)
+        else:
+            return False
+        return True
+
+    def _take_flow(self, record: Record) -> None:
+        flow = np.array(record["flow"], dtype=np.float64)
+        temperature = np.array(record["temperature"], dtype=np.float64)
+        flags = np.broadcast_to(np.array(record["flags"], dtype=np.int64), flow.shape)
+        if temperature.shape != flow.shape:
+            raise ValueError(f"{flow.size} flows, {temperature.size} temperatures")
+        numerator, denominator = ML_H_PER_UNIT[record["unit_of_flow"]]
+        first, interval = record["first_t_ns"], record["interval_ns"]
+        if record["lost"]:
+            self.gaps.append((first - record["lost"] * interval, first))
+        self.flow_t_ns.append(first + interval * np.arange(flow.size, dtype=np.int64))
+        self.flow_flags.append(flags)
+        self.flow_ml_h.append(flow * numerator / (record["scale"] * denominator))
+        self.temperature_c.append(temperature / record["temperature_scale"])
+
+    def finished(self) -> CaseData:
+        started_ns: int = self.started["t_ns"]
+        finished_ns: int = self.end["t_ns"] if self.end else max(self.last_ns, started_ns)
+        ends = [start for _, start in self.steps[1:]] + [finished_ns]
+        flags = np.concatenate([_NO_COUNTS, *self.flow_flags])
+        return CaseData(
+            case=self.started["case"],
+            unit=self.started["unit"],
+            procedure=self.started["procedure"],
+            started_ns=started_ns,
+            finished_ns=finished_ns,
+            ended=self.end["ended"] if self.end else "unfinished",
+            message=self.end["message"] if self.end else "",
+            steps=tuple(Step(name, start, end) for (name, start), end in zip(self.steps, ends, strict=False)),
+            mass=MassSeries(
+                np.array([t for t, _, _ in self.masses], dtype=np.int64),
+                np.array([mass for _, mass, _ in self.masses], dtype=np.float64),
+                np.array([stable for _, _, stable in self.masses], dtype=np.bool_),
+            ),
+            flow=FlowSeries(
+                t_ns=np.concatenate([_NO_COUNTS, *self.flow_t_ns]),
+                flow_ml_h=np.concatenate([_NO_VALUES, *self.flow_ml_h]),
+                temperature_c=np.concatenate([_NO_VALUES, *self.temperature_c]),
+                air=(flags & AIR) != 0,
+                high=(flags & HIGH) != 0,
+                gaps=tuple(self.gaps),
+            ),
+            doses=tuple(self.doses),
+            read_back=self.read_back,
+            pump_states=tuple(self.lists["pump_state"]),
+            pump_events=tuple(self.lists["pump_event"]),
+            alarms=tuple(self.lists["alarm"]),
+            flags=tuple(self.lists["flag"]),
+            notes=tuple(self.lists["note"]),
+        )

@@ -1,0 +1,113 @@
+"""manifest.json, the seal of a run folder: size and SHA-256 of every file, and the head of the journal's chain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rig.errors import IntegrityError
+from rig.record.durable_files import sync_file, sync_folder, write_atomically
+from rig.record.journal_reader import JournalReader
+from rig.record.run_folder import JOURNAL, MANIFEST
+
+SCHEMA = "infusion-rig/manifest/1"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file: path in the run folder with forward slashes, size in bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run folder held when it was sealed. ``records`` and ``head``: the journal's count and last hash."""
+
+    run_id: str
+    records: int
+    head: str
+    files: tuple[FileEntry, ...]
+
+    def to_bytes(self) -> bytes:
+        """The one way in which a manifest is written; any other spelling of it was altered."""
+        content = {"schema": SCHEMA, **asdict(self)}
+        return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n"
+
+
+def seal(run_path: Path) -> Manifest:
+    """Bring every file to the disk, then write the manifest. The journal must be closed.
+
+    Raises IntegrityError if there is a manifest already (a seal is never renewed), the journal's chain is broken, or
+    the disk does not take it. A torn tail is sealed as it lies there.
+    """
+    if (run_path / MANIFEST).exists():
+        raise IntegrityError(f"{run_path / MANIFEST}: this run is sealed already")
+    reader = JournalReader(run_path / JOURNAL)
+    opened = next(iter(list(reader)), {})
+    if reader.breaks:
+        raise IntegrityError(f"{run_path / JOURNAL}: not sealed: {reader.problems[0]}")
+    try:
+        names = sorted(name for name in files_in(run_path) if name != MANIFEST)
+        for name in names:
+            sync_file(run_path / name)
+        for folder, _, _ in os.walk(run_path):
+            sync_folder(Path(folder))
+        files = tuple(_entry(run_path, name) for name in names)
+    except OSError as error:
+        raise IntegrityError(
+            f"{run_path}: not sealed: {error.filename}: {error.strerror or error}"
+        ) from error
+    manifest = Manifest(str(opened.get("run_id", run_path.name)), reader.count, reader.head, files)
+    write_atomically(run_path / MANIFEST, manifest.to_bytes())
+    return manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Raises IntegrityError, naming the byte, if it is not exactly as a seal writes it."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{path.name}: cannot be read: {error.strerror or error}") from error
+    try:
+        data = json.loads(content.decode())
+        files = tuple(FileEntry(**entry) for entry in data.pop("files"))
+        schema = data.pop("schema")
+        manifest = Manifest(files=files, **data)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise IntegrityError(f"{path.name}: damaged: {error}") from error
+    if schema != SCHEMA:
+        raise IntegrityError(f"{path.name}: of the unknown form {schema!r}; this program knows {SCHEMA!r}")
+    canonical = manifest.to_bytes()
+    if content != canonical:
+        byte = next((i for i, (a, b) in enumerate(zip(content, canonical, strict=False)) if a != b), None)
+        byte = min(len(content), len(canonical)) if byte is None else byte
+        raise IntegrityError(f"{path.name}: altered: byte {byte} is not as a seal writes it")
+    return manifest
+
+
+def files_in(run_path: Path) -> Iterator[str]:
+    """Paths of all files in a run folder, with forward slashes; links are named, not followed."""
+    for folder, folders, names in os.walk(run_path):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in names + links:
+            yield (Path(folder) / name).relative_to(run_path).as_posix()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(run_path: Path, name: str) -> FileEntry:
+    path = run_path / name
+    if path.is_symlink():
+        raise OSError(None, "is a link, not a file", str(path))
+    return FileEntry(name, path.stat().st_size, sha256_of(path))

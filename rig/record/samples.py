@@ -1,0 +1,133 @@
+"""samples.parquet: every balance reading and flow sample of a run in one table, made from the journal.
+
+Columns: ``case``, ``unit``, ``source`` ("balance" or "flow"), ``step`` (the step of the case at that time, null before
+the first), ``t_ns`` (since the run's start), then for the balance ``mass_g``, ``stable`` and for the flow sensor
+``flow_ml_h``, ``temperature_c``, ``air``, ``high``; what a source does not tell is null. Rows stand in the order of the
+cases, of each the balance first.
+
+Pages carry checksums. Nothing but the samples goes in, no time and no run id: equal samples give equal bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.errors import IntegrityError
+from rig.record.case_data import CaseData, RunRecord
+from rig.record.durable_files import write_atomically
+from rig.record.load_run import load_run
+from rig.record.run_folder import SAMPLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS_PER_GROUP = 1 << 17
+
+
+def write_samples(run_path: Path) -> Path:
+    """Write samples.parquet into a run folder from its journal. Raises IntegrityError."""
+    path = run_path / SAMPLES
+    write_atomically(path, samples_bytes(load_run(run_path)))
+    return path
+
+
+def samples_frame(run_path: Path) -> pd.DataFrame:
+    """samples.parquet of a run as a table; page checksums are checked.
+
+    ``case``, ``unit``, ``source``, ``step`` are categories, ``stable``, ``air``, ``high`` nullable booleans.
+    Raises IntegrityError if the file is missing or damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(run_path) / SAMPLES
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise IntegrityError(f"{path}: cannot be read: {error}") from error
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return frame
+
+
+def samples_bytes(run: RunRecord) -> bytes:
+    """The Parquet file's bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    word = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema(
+        [
+            *((name, word) for name in ("case", "unit", "source", "step")),
+            ("t_ns", pa.int64()),
+            ("mass_g", pa.float64()),
+            ("stable", pa.bool_()),
+            ("flow_ml_h", pa.float64()),
+            ("temperature_c", pa.float64()),
+            ("air", pa.bool_()),
+            ("high", pa.bool_()),
+        ]
+    )
+    buffer = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        buffer,
+        schema,
+        compression="zstd",
+        use_dictionary=["case", "unit", "source", "step"],
+        write_page_checksum=True,
+    ) as writer:
+        for case in run.cases:
+            for source, columns in _series(case):
+                rows = len(columns["t_ns"])
+                if not rows:
+                    continue
+                constant = {"case": case.case, "unit": case.unit, "source": source}
+                arrays = {
+                    **{
+                        name: pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text])
+                        for name, text in constant.items()
+                    },
+                    "step": _steps(case, columns["t_ns"]),
+                    **{name: pa.array(values) for name, values in columns.items()},
+                }
+                table = pa.table(
+                    [arrays.get(field.name, pa.nulls(rows, field.type)) for field in schema], schema=schema
+                )
+                writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+    content: bytes = buffer.getvalue().to_pybytes()
+    return content
+
+
+def _series(case: CaseData) -> list[tuple[str, dict[str, NDArray[Any]]]]:
+    mass, flow = case.mass, case.flow
+    return [
+        ("balance", {"t_ns": mass.t_ns, "mass_g": mass.mass_g, "stable": mass.stable}),
+        (
+            "flow",
+            {
+                "t_ns": flow.t_ns,
+                "flow_ml_h": flow.flow_ml_h,
+                "temperature_c": flow.temperature_c,
+                "air": flow.air,
+                "high": flow.high,
+            },
+        ),
+    ]
+
+
+def _steps(case: CaseData, t_ns: NDArray[np.int64]) -> Any:
+    """The step in force at each time, as a dictionary array; null before the first step."""
+    import pyarrow as pa
+
+    starts = np.array([step.start_ns for step in case.steps], dtype=np.int64)
+    names = list(dict.fromkeys(step.name for step in case.steps))
+    number_of_step = np.array([names.index(step.name) for step in case.steps], dtype=np.int32)
+    position = np.searchsorted(starts, t_ns, side="right") - 1
+    before_first = position < 0
+    indices = np.zeros(len(t_ns), np.int32)
+    indices[~before_first] = number_of_step[position[~before_first]]
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=before_first), pa.array(names, pa.string()))

@@ -1,0 +1,69 @@
+r"""Raw bytes both ways on one instrument link: ``wire/<unit>-<role>.log``.
+
+A line is ``t_ns > bytes`` (host to instrument) or ``t_ns < bytes``; printable ASCII stands as it is, every other byte
+and the backslash as ``\xNN``. So the log can be read by eye, and read back to the byte.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from rig.errors import IntegrityError
+from rig.record.durable_files import write_all
+
+Direction = Literal[">", "<"]
+_SHOWN = {byte: f"\\x{byte:02x}" for byte in range(256) if not 0x20 <= byte < 0x7F or byte == 0x5C}
+_LINE = re.compile(rb"(-?[0-9]+) ([<>]) ((?:[ -\[\]-~]|\\x[0-9a-f]{2})*)\n")
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+class WireLog:
+    """Call it with (t_ns, direction, bytes) for every exchange; it never raises then.
+
+    The line to a pump must stay usable to stop it when the disk is full: a log that cannot be written calls
+    ``lost(reason)`` once and writes nothing more.
+    """
+
+    def __init__(self, path: Path, lost: Callable[[str], None]) -> None:
+        """Raises IntegrityError if there is a file already, or none can be made."""
+        try:
+            self._descriptor: int | None = os.open(path, _OPEN_FLAGS, 0o666)
+        except OSError as error:
+            raise IntegrityError(f"{path}: cannot be created: {error.strerror or error}") from error
+        self._path, self._lost = path, lost
+
+    def __call__(self, t_ns: int, direction: Direction, data: bytes) -> None:
+        if self._descriptor is None:
+            return
+        line = f"{t_ns} {direction} {data.decode('latin-1').translate(_SHOWN)}\n"
+        try:
+            write_all(self._descriptor, line.encode("ascii"))
+        except OSError as error:
+            self.close()
+            self._lost(f"the wire log {self._path.name} cannot be written: {error.strerror or error}")
+
+    def close(self) -> None:
+        """Write nothing more. A second close does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def read_wire_log(path: Path) -> Iterator[tuple[int, Direction, bytes]]:
+    """(t_ns, direction, bytes) in order. Raises IntegrityError naming line and byte where it is not a wire log."""
+    byte = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            match = _LINE.fullmatch(line)
+            if match is None:
+                torn = "" if line.endswith(b"\n") else " (it stops within the line)"
+                raise IntegrityError(f"{path}: line {number}, byte {byte}: not a line of a wire log{torn}")
+            t_ns, direction, shown = match.groups()
+            data = _ESCAPED.sub(lambda code: bytes([int(code[1], 16)]), shown)
+            yield int(t_ns), ">" if direction == b">" else "<", data
+            byte += len(line)
