@@ -1,0 +1,332 @@
+"""The fluid of one unit, from the reservoir to the vessel on the balance, in closed form.
+
+::
+
+    reservoir -> pump mechanism -> elastic tube -> flow sensor -> immersed outlet -> vessel -> evaporation
+
+The history is a list of segments in which every set value is constant; within one, cumulative volume and
+flow at any time are exact, so that a device may ask for any array of times, as late as it likes, and no
+step size exists.
+
+* Mechanism: flow at the pump = (1 + rate_error) x rate x (1 + ripple of the mechanism) + free flow.
+* Tube: first-order lag, tau dq/dt = q_pump - q. It stores tau x q, hence out = in - tau x q exactly.
+* Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed.
+* Reservoir: when what is really in it has gone, nothing comes any more, whatever the pump believes.
+
+Not modelled: change of density with the temperature swing, thermal expansion of dead volume, dissolved gas,
+back pressure, tube wear, the dead volume between sensor and outlet, drops.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rig.sim.line import NS_PER_S, WorldClock
+
+Floats = NDArray[np.float64]
+NL_PER_ML = 1e6
+S_PER_H = 3600.0
+DAY_S = 86_400.0
+
+
+def water_density_g_ml(temperature_c: float) -> float:
+    """Density of air-free water, 0 to 40 °C (Tanaka et al., Metrologia 38 (2001) 301, eq. 1)."""
+    t = temperature_c
+    return 0.999974950 * (1 - (t - 3.983035) ** 2 * (t + 301.797) / (522528.9 * (t + 69.34881)))
+
+
+def air_density_g_ml(temperature_c: float, pressure_hpa: float, humidity_pct: float) -> float:
+    """Density of air (simplified CIPM formula, OIML R 111-1 eq. E.3-1)."""
+    t = temperature_c
+    kg_m3 = (0.34848 * pressure_hpa - 0.009 * humidity_pct * math.exp(0.061 * t)) / (273.15 + t)
+    return kg_m3 / 1000
+
+
+class Mechanism(Protocol):
+    """How a pump displaces: periodic in the nominal volume ``v`` that its drive has passed, 1 nl per nl on
+    average."""
+
+    @property
+    def ripple_nl(self) -> float:
+        """Bound of the difference between displaced and nominal volume, in nl."""
+
+    def displaced_nl(self, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:
+        """Volume displaced in ``s`` seconds of constant drive that began at nominal volume ``v0_nl``."""
+
+    def lagged_nl_s(self, rate_nl_s: float, v0_nl: float, tau_s: float, s: Floats) -> Floats:
+        """Flow behind a first-order lag of ``tau_s`` (0: none) in the periodic state, no transient."""
+
+
+@dataclass(frozen=True)
+class Peristaltic:
+    """A roller pump: flow = rate x (1 + ripple x sin(2 pi v / roller volume)); ``ripple`` is a fraction."""
+
+    ripple: float = 0.0
+    roller_volume_nl: float = 1000.0
+
+    @property
+    def ripple_nl(self) -> float:
+        return abs(self.ripple) * self.roller_volume_nl / math.pi
+
+    def displaced_nl(self, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:
+        k = 2 * math.pi / self.roller_volume_nl
+        phase = k * math.fmod(v0_nl, self.roller_volume_nl)
+        moved: Floats = rate_nl_s * s
+        if not self.ripple:
+            return moved
+        return moved + self.ripple / k * (math.cos(phase) - np.cos(k * moved + phase))
+
+    def lagged_nl_s(self, rate_nl_s: float, v0_nl: float, tau_s: float, s: Floats) -> Floats:
+        k = 2 * math.pi / self.roller_volume_nl
+        phase = k * math.fmod(v0_nl, self.roller_volume_nl)
+        omega = k * rate_nl_s
+        # |1/(1 + i w tau)| and its angle: the ripple comes out smaller and later
+        size, late = self.ripple / math.hypot(1.0, omega * tau_s), math.atan(omega * tau_s)
+        return np.asarray(rate_nl_s * (1 + size * np.sin(omega * s + (phase - late))), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of time in which nothing is changed; ``*0`` are the states at its start."""
+
+    start_ns: int
+    mechanism: Mechanism
+    rate_nl_s: float  # of the drive
+    gain: float  # 1 + rate error; 0 when the reservoir is dry
+    free_nl_s: float
+    tau_s: float
+    v0_nl: float  # nominal volume of the drive
+    in0_nl: float
+    out0_nl: float
+    flow0_nl_s: float  # behind the tube
+
+    def displaced_nl(self, s: Floats) -> Floats:
+        """Into the tube since the beginning of time."""
+        volume = self.in0_nl + self.free_nl_s * s
+        if self.rate_nl_s and self.gain:
+            volume = volume + self.gain * self.mechanism.displaced_nl(self.rate_nl_s, self.v0_nl, s)
+        return volume
+
+    def flow_nl_s(self, s: Floats) -> Floats:
+        """Behind the tube."""
+        forced: Floats | float = self.free_nl_s
+        forced0 = self.free_nl_s
+        if self.rate_nl_s and self.gain:
+            drive = (self.rate_nl_s, self.v0_nl, self.tau_s)
+            forced = forced + self.gain * self.mechanism.lagged_nl_s(*drive, s)
+            forced0 += self.gain * float(self.mechanism.lagged_nl_s(*drive, np.zeros(1))[0])
+        if not self.tau_s:
+            return np.zeros(len(s)) + forced
+        return np.asarray(forced + (self.flow0_nl_s - forced0) * np.exp(-s / self.tau_s), dtype=np.float64)
+
+    def delivered_nl(self, s: Floats) -> Floats:
+        """Out of the tube since the beginning of time."""
+        out = self.out0_nl + (self.displaced_nl(s) - self.in0_nl)
+        if self.tau_s:
+            out -= self.tau_s * (self.flow_nl_s(s) - self.flow0_nl_s)
+        return out
+
+    def seconds(self, t_ns: NDArray[np.int64]) -> Floats:
+        return (t_ns - self.start_ns) / NS_PER_S
+
+
+class FluidPath:
+    """One unit's fluid. Times asked for are arrays of ns on the clock; answers are equally long arrays.
+
+    Settable at any time, effective from now on: ``rate_error`` (fraction), ``compliance_time_s``,
+    ``free_flow_nl_h`` (siphon or leak past the rollers), ``mechanism``. Plain: ``evaporation_g_h``,
+    ``evaporation_variation`` (fraction, one sine a day), ``temperature_c``, ``temperature_swing_k``
+    (amplitude, one sine a day): to be set before the start.
+    """
+
+    def __init__(
+        self,
+        clock: WorldClock,
+        mechanism: Mechanism,
+        *,
+        rate_error: float = 0.0,
+        compliance_time_s: float = 0.0,
+        reservoir_nl: float = math.inf,
+        temperature_c: float = 20.0,
+        temperature_swing_k: float = 0.0,
+        evaporation_g_h: float = 0.0,
+        evaporation_variation: float = 0.05,
+        day_phase_rad: float = 0.0,
+    ) -> None:
+        self.clock = clock
+        self.temperature_c, self.temperature_swing_k = temperature_c, temperature_swing_k
+        self.evaporation_g_h, self.evaporation_variation = evaporation_g_h, evaporation_variation
+        self.day_phase_rad = day_phase_rad
+        self._mechanism, self._rate_nl_s = mechanism, 0.0
+        self._rate_error, self._tau_s, self._free_nl_s = rate_error, compliance_time_s, 0.0
+        self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
+        first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
+        self._segments = [first]
+        self._starts = [first.start_ns]
+
+    # What is set
+
+    @property
+    def rate_nl_h(self) -> float:
+        """What the drive turns at."""
+        return self._rate_nl_s * S_PER_H
+
+    def drive(self, rate_nl_s: float) -> None:
+        """Turn the drive at this nominal rate from now on."""
+        if rate_nl_s != self._rate_nl_s:
+            self._rate_nl_s = rate_nl_s
+            self._begin_segment()
+
+    @property
+    def rate_error(self) -> float:
+        return self._rate_error
+
+    @rate_error.setter
+    def rate_error(self, fraction: float) -> None:
+        self._rate_error = fraction
+        self._begin_segment()
+
+    @property
+    def compliance_time_s(self) -> float:
+        return self._tau_s
+
+    @compliance_time_s.setter
+    def compliance_time_s(self, tau_s: float) -> None:
+        self._tau_s = tau_s
+        self._begin_segment()
+
+    @property
+    def free_flow_nl_h(self) -> float:
+        return self._free_nl_s * S_PER_H
+
+    @free_flow_nl_h.setter
+    def free_flow_nl_h(self, flow_nl_h: float) -> None:
+        self._free_nl_s = flow_nl_h / S_PER_H
+        self._begin_segment()
+
+    @property
+    def mechanism(self) -> Mechanism:
+        return self._mechanism
+
+    @mechanism.setter
+    def mechanism(self, mechanism: Mechanism) -> None:
+        self._mechanism = mechanism
+        self._begin_segment()
+
+    @property
+    def reservoir_nl(self) -> float:
+        """What is really left; setting it is a refill."""
+        now = np.array([self.clock.now_ns()])
+        return float(self._dry_at_nl - self.displaced_nl(now)[0])
+
+    @reservoir_nl.setter
+    def reservoir_nl(self, volume_nl: float) -> None:
+        now = np.array([self.clock.now_ns()])
+        self._dry_at_nl = float(self.displaced_nl(now)[0]) + volume_nl
+        self._begin_segment()
+
+    # What comes of it
+
+    def displaced_nl(self, t_ns: ArrayLike) -> Floats:
+        """Volume that left the pump until each time, in nl."""
+        return self._evaluate(t_ns, Segment.displaced_nl)
+
+    def delivered_nl(self, t_ns: ArrayLike) -> Floats:
+        """Volume that left the tube until each time, in nl at the pump's temperature."""
+        return self._evaluate(t_ns, Segment.delivered_nl)
+
+    def flow_nl_s(self, t_ns: ArrayLike) -> Floats:
+        """Flow behind the tube, where the sensor is, in nl/s."""
+        return self._evaluate(t_ns, Segment.flow_nl_s)
+
+    @property
+    def density_g_ml(self) -> float:
+        return water_density_g_ml(self.temperature_c)
+
+    def delivered_g(self, t_ns: ArrayLike) -> Floats:
+        return self.delivered_nl(t_ns) * (self.density_g_ml / NL_PER_ML)
+
+    def evaporated_g(self, t_ns: ArrayLike) -> Floats:
+        """Integral of evaporation x (1 + variation x sin(day)) from time zero."""
+        s = np.asarray(t_ns, dtype=np.int64) / NS_PER_S
+        omega, phase = 2 * math.pi / DAY_S, self.day_phase_rad
+        wave = self.evaporation_variation / omega * (math.cos(phase) - np.cos(omega * s + phase))
+        return np.asarray(self.evaporation_g_h / S_PER_H * (s + wave), dtype=np.float64)
+
+    def vessel_g(self, t_ns: ArrayLike) -> Floats:
+        """True change of mass in the vessel since time zero, in g."""
+        return self.delivered_g(t_ns) - self.evaporated_g(t_ns)
+
+    def temperature_at_c(self, t_ns: ArrayLike) -> Floats:
+        s = np.asarray(t_ns, dtype=np.int64) / NS_PER_S
+        wave = np.sin(2 * math.pi / DAY_S * s + self.day_phase_rad)
+        return np.asarray(self.temperature_c + self.temperature_swing_k * wave, dtype=np.float64)
+
+    def _evaluate(self, t_ns: ArrayLike, ask: Callable[[Segment, Floats], Floats]) -> Floats:
+        t = np.atleast_1d(np.asarray(t_ns, dtype=np.int64))
+        if not len(t):
+            return np.zeros(0)
+        first = max(bisect.bisect_right(self._starts, int(t.min())) - 1, 0)
+        last = max(bisect.bisect_right(self._starts, int(t.max())) - 1, 0)
+        if first == last:
+            segment = self._segments[first]
+            return np.asarray(ask(segment, segment.seconds(t)), dtype=np.float64)
+        result = np.empty(len(t))
+        which = np.clip(np.searchsorted(self._starts, t, side="right") - 1, 0, None)
+        for index in range(first, last + 1):
+            here = which == index
+            segment = self._segments[index]
+            result[here] = ask(segment, segment.seconds(t[here]))
+        return result
+
+    def _begin_segment(self) -> None:
+        """Carry the state over to a new segment that begins now; foresee when the reservoir runs dry."""
+        now_ns = self.clock.now_ns()
+        while len(self._segments) > 1 and self._segments[-1].start_ns > now_ns:
+            self._segments.pop()  # a dry end that was foreseen, but something was changed before
+        before = self._segments[-1]
+        self._append(before, now_ns, 1 + self._rate_error, self._free_nl_s)
+        segment = self._segments[-1]
+        if (dry_ns := self._dry_ns(segment)) is not None:
+            self._append(segment, dry_ns, 0.0, 0.0)
+
+    def _append(self, before: Segment, start_ns: int, gain: float, free_nl_s: float) -> None:
+        s = np.array([(start_ns - before.start_ns) / NS_PER_S])
+        out, flow = float(before.delivered_nl(s)[0]), float(before.flow_nl_s(s)[0])
+        if before.tau_s != self._tau_s:  # the stored volume stays; a rigid tube cannot keep any
+            stored = before.tau_s * flow
+            flow = stored / self._tau_s if self._tau_s else 0.0
+            out += 0.0 if self._tau_s else stored
+        segment = Segment(
+            start_ns, self._mechanism, self._rate_nl_s, gain, free_nl_s, self._tau_s,
+            before.v0_nl + before.rate_nl_s * float(s[0]), float(before.displaced_nl(s)[0]), out, flow,
+        )  # fmt: skip
+        if start_ns == before.start_ns and self._segments[-1] is before:
+            self._segments[-1] = segment
+        else:
+            self._segments.append(segment)
+        self._starts = [each.start_ns for each in self._segments]
+
+    def _dry_ns(self, segment: Segment) -> int | None:
+        left_nl = self._dry_at_nl - segment.in0_nl
+        if left_nl <= 0:
+            return segment.start_ns
+        mean_nl_s = segment.gain * segment.rate_nl_s + segment.free_nl_s
+        if mean_nl_s <= 0 or math.isinf(left_nl):
+            return None
+        margin = abs(segment.gain) * segment.mechanism.ripple_nl
+        low, high = max(0.0, (left_nl - margin) / mean_nl_s), (left_nl + margin) / mean_nl_s
+        for _ in range(60):
+            middle = (low + high) / 2
+            if float(segment.displaced_nl(np.array([middle]))[0]) - segment.in0_nl < left_nl:
+                low = middle
+            else:
+                high = middle
+        return segment.start_ns + math.ceil(high * NS_PER_S)

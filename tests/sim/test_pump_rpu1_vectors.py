@@ -1,0 +1,86 @@
+"""The worked story of docs/reference/rpu-1.md, byte for byte, as far as level 1 goes (its steps 1 to 22)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.implantable import ImplantablePump
+from rig.sim.pump_rpu1 import SimulatedPump
+
+# Time after power-on, in s, at which the story's requests stand that do something, by their seq. The commit of the
+# story is at 32 s; what stands between keeps the time of the one before.
+COMMIT_S = 32
+TIMES_S = {
+    0x26: 20, 0x29: 20, 0x2A: 25, 0x2B: 31, 0x2D: COMMIT_S, 0x2F: COMMIT_S + 3600, 0x36: COMMIT_S + 7205,
+    0x38: COMMIT_S + 7208, 0x3B: COMMIT_S + 11400, 0x3D: COMMIT_S + 11500, 0x3F: COMMIT_S + 11520,
+}  # fmt: skip
+LAST_LEVEL_1_STEP = 22
+
+
+def story(repository):
+    """(step, comments, lines) of the block of worked exchanges."""
+    text = (repository / "docs/reference/rpu-1.md").read_text()
+    block = re.search(r"```rpu1\n(.*?)```", text, re.S)[1]
+    return [row for row in block.splitlines() if row.strip()]
+
+
+@pytest.fixture
+def pump(clock):
+    fluid = FluidPath(clock, Peristaltic(0.2, 250.0), reservoir_nl=40e6)
+    unit = ImplantablePump(clock, fluid)
+    unit.stall_notice_s = 0.0
+    pump = SimulatedPump(clock, unit, np.random.default_rng(1))
+    pump.maker = "Infusion Rig"
+    pump.next_tokens = [0x5C1E, 0xA07B, 0x19D4, 0xE832]
+    return pump
+
+
+def test_every_line_of_the_story_has_its_crc(repository, crc_line):
+    damaged = False
+    checked = 0
+    for row in story(repository):
+        if row.startswith("#"):
+            damaged = row == "# damaged"
+        elif not damaged:
+            marker, text = row[0], row[2:-5]
+            assert crc_line(marker, text).decode().rstrip() == row
+            checked += 1
+        else:
+            damaged = False
+    assert checked > 80
+
+
+def test_the_story_of_the_specification(repository, clock, talk_to, pump, crc_line):
+    talk = talk_to(pump)
+    stall_s = COMMIT_S + 7200
+    pump.unit.hold_rotor(stall_s * 10**9, 600 * 10**9)
+    step, heard, compared = 0, b"", 0
+    for row in story(repository):
+        if row.startswith("#"):
+            if number := re.match(r"# (\d+) ", row):
+                step = int(number[1])
+            if step > LAST_LEVEL_1_STEP:
+                break
+            continue
+        if row.startswith(">"):
+            assert heard == b"", "the device said more than the story"
+            sequence = int(row[5:7], 16)
+            if sequence in TIMES_S:
+                talk.at(TIMES_S[sequence])
+            if sequence == 0x3D:
+                pump.unit.battery_mv = 2949.9  # the story's battery has drooped by 1 mV
+            heard = talk.take() + talk.ask(row.encode() + b"\r\n")
+            continue
+        if row.startswith("!"):
+            talk.at(stall_s + 1 if "STATE=ON" in row else stall_s + 601)
+            heard += talk.take()
+        expected = crc_line(row[0], row[2:-5].replace("LEVEL=2", "LEVEL=1"))
+        assert heard.startswith(expected), (step, heard, expected)
+        heard = heard[len(expected) :]
+        compared += 1
+    assert step == LAST_LEVEL_1_STEP + 1
+    assert compared > 30
