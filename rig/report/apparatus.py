@@ -1,0 +1,192 @@
+"""Units under test and the instruments they were measured with."""
+
+from __future__ import annotations
+
+from rig.definitions.bench_file import UnitFile
+from rig.report import blocks, wording
+from rig.report.blocks import Block, Cell
+from rig.report.numbers import joined, measured, number
+from rig.report.sources import Results, Sources
+
+
+def apparatus(sources: Sources) -> Block:
+    """The section."""
+    parts = [_units(sources), _instruments(sources), *_stated_accuracy(sources), _conditions(sources)]
+    return blocks.section("apparatus", "Units under test and instruments", parts)
+
+
+def _unit_file(sources: Sources, serial: str) -> UnitFile | None:
+    return next((unit for unit in sources.bench.units if unit.serial == serial), None)
+
+
+def _units(sources: Sources) -> Block:
+    rows = []
+    for unit in sources.units:
+        file = _unit_file(sources, str(unit["serial"]))
+        rows.append(
+            [
+                blocks.strong(unit["serial"]),
+                blocks.text(" ".join(str(part) for part in (unit.get("maker"), unit.get("model")) if part)),
+                blocks.text(unit.get("firmware")),
+                blocks.plain_number(getattr(file, "reservoir_ml", None), "mL"),
+                blocks.text(getattr(file, "set_lot", None)),
+                blocks.text(_read_back(sources, str(unit["serial"]))),
+                blocks.verdict(unit.get("outcome")),
+            ]
+        )
+    return blocks.table(
+        "Units under test",
+        [
+            "Serial number",
+            "Maker and model",
+            "Firmware",
+            "Reservoir fill",
+            "Set or catheter lot",
+            "Prescription read back",
+            "Outcome",
+        ],
+        rows,
+        [1.1, 1.6, 0.8, 0.8, 1.0, 1.2, 1.2],
+        "lllrlll",
+    )
+
+
+def _read_back(sources: Sources, serial: str) -> str:
+    """Whether what the pump was told is what it said was active, in each case that came so far."""
+    told = [
+        data.read_back for data in sources.run.cases if data.unit == serial and data.read_back is not None
+    ]
+    if not told:
+        return "never programmed"
+    alike = sum(1 for record in told if record["commanded"] == record["read"])
+    return f"as commanded in {alike} of {len(told)} cases"
+
+
+def _instruments(sources: Sources) -> Block:
+    rows: list[list[Cell]] = []
+    for unit in sources.units:
+        for instrument in unit.get("instruments") or []:
+            rows.append(
+                [
+                    blocks.strong(unit["serial"]),
+                    blocks.text(wording.role(str(instrument["role"]))),
+                    blocks.text(
+                        " ".join(
+                            str(part) for part in (instrument.get("maker"), instrument.get("model")) if part
+                        )
+                    ),
+                    blocks.text(_numbered(instrument)),
+                    blocks.text(instrument.get("certificate")),
+                    blocks.text(_due(instrument)),
+                    blocks.code(f"{instrument.get('driver')}, {instrument.get('address')}"),
+                ]
+            )
+    return blocks.table(
+        "Instruments, as each identified itself at the start of the run",
+        [
+            "Unit",
+            "Part",
+            "Maker and model",
+            "Serial, firmware",
+            "Certificate",
+            "Calibration due",
+            "Driver and address",
+        ],
+        rows,
+        [0.9, 0.8, 1.5, 1.1, 1.0, 1.2, 1.6],
+    )
+
+
+def _numbered(instrument: Results) -> str:
+    serial, firmware = instrument.get("serial"), instrument.get("firmware")
+    told = ", ".join(str(part) for part in (serial, firmware) if part)
+    return f"{told} (simulated)" if instrument.get("simulated") else told
+
+
+def _due(instrument: Results) -> str:
+    due = instrument.get("calibrated_until")
+    if instrument.get("role") == "pump":
+        return "under test"
+    if not due:
+        return "not stated"
+    valid = instrument.get("calibration_valid")
+    return f"{due}: EXPIRED on the day of the run" if valid is False else f"{due}, valid"
+
+
+def _stated_accuracy(sources: Sources) -> list[Block]:
+    """The figures of balance and flow sensor that went into the uncertainty."""
+    rows: list[list[Cell]] = []
+    for unit in sources.bench.units:
+        for file in (unit.balance, unit.flow):
+            for name, value in sorted(dict(getattr(file, "accuracy", None) or {}).items()):
+                words, _, suffix = _split_unit(name)
+                rows.append(
+                    [
+                        blocks.strong(unit.serial),
+                        blocks.text(wording.role(str(getattr(file, "role", "")))),
+                        blocks.text(words),
+                        blocks.plain_number(float(value), suffix),
+                    ]
+                )
+    if not rows:
+        return []
+    return [
+        blocks.table(
+            "Accuracy of the instruments, as stated in the bench file",
+            ["Unit", "Instrument", "Figure", "Value"],
+            rows,
+            [1.0, 1.0, 2.5, 1.0],
+            "lllr",
+        )
+    ]
+
+
+def _split_unit(name: str) -> tuple[str, str, str]:
+    """ "drift_24h_g" -> ("drift in 24 h (standard deviation)", "_", "g")."""
+    words = {
+        "resolution_g": "resolution",
+        "repeatability_g": "repeatability (standard deviation)",
+        "linearity_g": "linearity (half width)",
+        "sensitivity_ppm": "sensitivity",
+        "drift_24h_g": "drift of the zero point in 24 h (standard deviation)",
+        "accuracy_of_value_pct": "accuracy, of the value",
+        "accuracy_of_full_scale_pct": "accuracy, of full scale",
+        "full_scale_ml_h": "full scale",
+    }
+    units = {"_g": "g", "_ppm": "ppm", "_pct": "%", "_ml_h": "mL/h"}
+    suffix = next((ending for ending in sorted(units, key=len, reverse=True) if name.endswith(ending)), "")
+    return words.get(name, wording.plain(name.removesuffix(suffix))), suffix, units.get(suffix, "")
+
+
+def _conditions(sources: Sources) -> Block:
+    """What the bench file states of liquid and air, with standard uncertainties."""
+    bench = sources.bench
+    reference = getattr(sources.plan, "reference_temperature_c", None)
+    pairs = [("Liquid", blocks.text(bench.fluid))]
+    for title, name, unit in (
+        ("Air temperature", "air_temperature_c", "°C"),
+        ("Air pressure", "air_pressure_hpa", "hPa"),
+        ("Relative humidity of the air", "air_humidity_pct", "%RH"),
+    ):
+        value, standard = getattr(bench, name, None), getattr(bench, f"{name}_u", None)
+        if value is None:
+            continue
+        words = measured(value, standard, "") if standard else number(value)
+        told = f"{words}\u00a0{unit}" + (
+            f", standard uncertainty {joined(number(standard, digits=2), unit if unit != '°C' else 'K')}"
+            if standard
+            else ""
+        )
+        pairs.append((title, blocks.text(told)))
+    shown = 20.0 if reference is None else reference
+    pairs.append(
+        (
+            "Volumes are stated at",
+            blocks.text(
+                joined(number(shown), "°C") + ("" if reference is not None else " (the plan states none)")
+            ),
+        )
+    )
+    return blocks.section(
+        "conditions", "Liquid and air, as stated for this bench", [blocks.facts(pairs)], level=2
+    )

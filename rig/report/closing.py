@@ -1,0 +1,106 @@
+"""What was not tested, by which software, from which files, and who says so."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from rig.report import blocks, wording
+from rig.report.blocks import Block
+from rig.report.numbers import number
+from rig.report.sources import Sources
+
+NEVER = [
+    "Delivery against back pressure, at other temperatures or at other heights of the reservoir; "
+    "occlusion; air in the line.",
+    "Drugs and their viscosity: the liquid was a simulant.",
+    "Flexible, periodic and patient-activated delivery; alarms were not provoked.",
+    "Ageing: battery life, end of service, long-term stability and storage.",
+]
+
+
+def not_tested(sources: Sources) -> Block:
+    """The section: cases of the plan without result, rates and sizes outside, what no case covers."""
+    items = []
+    for case in sources.plan.cases:
+        judged = {str(result["unit"]): result for result in sources.of_case(case.id)}
+        missing = [serial for serial in sources.serials if serial not in judged]
+        if missing or not judged:
+            items.append(f"Case {case.id} was not carried out on {wording.listed(missing) or 'any unit'}.")
+        for ended in ("refused", "aborted", "error", "unfinished"):
+            early = [unit for unit, result in judged.items() if result.get("ended") == ended]
+            if early:
+                items.append(f"Case {case.id} on {wording.listed(early)}: {wording.ending(ended)}.")
+    procedures = {str(case.procedure) for case in sources.plan.cases}
+    items += [
+        f"{words[:1].upper()}{words[1:]}: the plan has no such case."
+        for name, words in wording.PROCEDURES.items()
+        if name not in procedures
+    ]
+    rates = sorted({case.rate_ml_h for case in sources.plan.cases if hasattr(case, "rate_ml_h")})
+    if rates:
+        told = wording.listed([number(rate, "mL/h") for rate in rates], 8)
+        items.append(f"Rates other than {told} were not tested.")
+    items.append(
+        f"{len(sources.units)} unit{'s' if len(sources.units) != 1 else ''} took part: nothing is said about "
+        f"others of "
+        "the same model, nor about the spread of production."
+    )
+    if sources.results.get("rehearsal"):
+        items.append(
+            "No real pump took part, or none was measured with real instruments only: this is a rehearsal."
+        )
+    return blocks.section("not-tested", "What was not tested", [blocks.bullets([*items, *NEVER])])
+
+
+def software_and_files(sources: Sources) -> Block:
+    """The section on versions, integrity of the record, and hashes."""
+    rows = [
+        [blocks.text(name), blocks.code(str(value))]
+        for name, value in sorted((sources.results.get("software") or {}).items())
+    ]
+    rows.append([blocks.text("infusion-rig that made this report"), blocks.code(version("infusion-rig"))])
+    parts = [
+        blocks.table("Software of the run and of this report", ["Software", "Version"], rows, [1.0, 2.0])
+    ]
+    files = [[blocks.text(name), blocks.code(digest)] for name, digest in sources.hashes.items()]
+    files.append([blocks.text("head of the journal's hash chain"), blocks.code(sources.run.head or "none")])
+    parts.append(
+        blocks.table(
+            "Files this report was made from, SHA-256",
+            ["File in the run folder", "SHA-256"],
+            files,
+            [1.0, 2.4],
+        )
+    )
+    if sources.run.problems:
+        parts.append(blocks.paragraph("The record is damaged:"))
+        parts.append(blocks.bullets(list(sources.run.problems)))
+    parts.append(
+        blocks.paragraph(
+            "Each line of journal.jsonl carries the hash of the line before; the head fixes them all. This "
+            "report can be "
+            "made again from the run folder alone, and the same version of the software gives the same bytes.",
+            "note",
+        )
+    )
+    return blocks.section("software", "Software, record and files", parts)
+
+
+def signatures(sources: Sources) -> Block:
+    """The section with room to sign on paper. A rehearsal has none."""
+    if sources.results.get("rehearsal"):
+        words = "A rehearsal is not evidence and cannot be approved; there is nothing to sign."
+        return blocks.section("signatures", "Signatures", [blocks.paragraph(words)])
+    operator = sources.results.get("operator") or " "
+    rows = [
+        [blocks.text(meaning), blocks.text(name), blocks.text(" "), blocks.text(" ")]
+        for meaning, name in (("carried out", operator), ("reviewed", " "), ("approved", " "))
+    ]
+    return blocks.section(
+        "signatures",
+        "Signatures",
+        [
+            blocks.paragraph("This report carries no electronic signature.", "note"),
+            blocks.table("", ["Meaning", "Name", "Date", "Signature"], rows, [1.0, 1.6, 1.0, 2.0]),
+        ],
+    )

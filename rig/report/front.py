@@ -1,0 +1,231 @@
+"""The first page: what was tested on which units, with what outcome, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rig.analysis.decision import Outcome, worst
+from rig.record.case_data import CaseData
+from rig.report import blocks, wording
+from rig.report.blocks import Block, Cell
+from rig.report.numbers import duration, plus_minus
+from rig.report.sources import Results, Sources
+
+MOST_LINES = 7  # of one unit on the first page; the rest is in the results
+UNITS_A_TABLE = 4  # columns of units that fit on a page
+
+
+def front(sources: Sources) -> list[Block]:
+    """Identification, outcome, verdict by requirement and unit, faults."""
+    results = sources.results
+    page: list[Block] = []
+    if results.get("rehearsal"):
+        reasons = "; ".join(str(reason) for reason in results.get("rehearsal_because") or [])
+        page.append(
+            blocks.banner(
+                "REHEARSAL",
+                "Simulated instruments took part. Nothing in this report is evidence about a real pump, and it cannot "
+                "be approved." + (f" Why: {reasons}." if reasons else ""),
+                "rehearsal",
+            )
+        )
+    page += [_identity(sources), *_by_requirement(sources)]
+    found = what_went_wrong(sources)
+    if found:
+        page.append(blocks.section("faults", "What went wrong", [blocks.faults(found)], level=3))
+    elif sources.cases:
+        page.append(
+            blocks.section(
+                "faults",
+                "What went wrong",
+                [
+                    blocks.paragraph(
+                        "Nothing: every criterion is PASS, no alarm was raised, no case ended early."
+                    )
+                ],
+                level=3,
+            )
+        )
+    return page
+
+
+def _identity(sources: Sources) -> Block:
+    results, plan, bench = (
+        sources.results,
+        sources.results.get("plan") or {},
+        sources.results.get("bench") or {},
+    )
+    finished_s = results.get("finished_s")
+    software = results.get("software") or {}
+    pairs: list[tuple[str, Cell]] = [
+        ("Outcome of the run", blocks.verdict(results.get("outcome"))),
+        ("Run and report", blocks.code(sources.run_id)),
+        (
+            "Test plan",
+            blocks.text(
+                f"{plan.get('title') or plan.get('id')} ({plan.get('id')}, revision {plan.get('revision')})"
+            ),
+        ),
+        ("Purpose", blocks.text(getattr(sources.plan, "purpose", ""))),
+        ("Bench", blocks.text(", ".join(str(part) for part in (bench.get("id"), bench.get("site")) if part))),
+        ("Units under test", blocks.text(_units_in_words(sources.units))),
+        (
+            "Carried out",
+            blocks.text(
+                f"{sources.at(0.0)} to {sources.at(finished_s)}, {duration(finished_s)}"
+                + (" of simulated time" if results.get("clock") == "virtual" else "")
+            ),
+        ),
+        ("Carried out by", blocks.text(results.get("operator") or "not stated")),
+        (
+            "Software",
+            blocks.text(
+                f"infusion-rig {software.get('infusion-rig') or software.get('version') or ''}".strip()
+            ),
+        ),
+    ]
+    closed = sources.run.closed
+    if closed is None:
+        pairs.insert(
+            1, ("Attention", blocks.strong("The record has no closing entry: the run did not end in order."))
+        )
+    elif closed.get("reason"):
+        pairs.insert(1, ("Ended because", blocks.strong(closed["reason"])))
+    return blocks.facts([pair for pair in pairs if pair[1]["text"] != "–"])
+
+
+def _units_in_words(units: Sequence[Results]) -> str:
+    if not units:
+        return "none"
+    models: dict[str, list[str]] = {}
+    for unit in units:
+        name = " ".join(str(part) for part in (unit.get("maker"), unit.get("model")) if part)
+        models.setdefault(name or "model not known", []).append(str(unit["serial"]))
+    return "; ".join(
+        f"{len(serials)} × {model}: {wording.listed(serials, 12)}" for model, serials in models.items()
+    )
+
+
+def _by_requirement(sources: Sources) -> list[Block]:
+    """One row a requirement: the worst verdict of the cases that verify it, for each unit."""
+    rows: dict[str, list[Results]] = {}
+    for case in sources.cases:
+        for requirement in case.get("requirements") or ["no requirement named"]:
+            rows.setdefault(str(requirement), []).append(case)
+    if not rows:
+        return [blocks.paragraph("No case was carried out, so there is no verdict on any requirement.")]
+    tables = []
+    serials = sources.serials
+    for start in range(0, len(serials), UNITS_A_TABLE):
+        shown = serials[start : start + UNITS_A_TABLE]
+        lines = []
+        for requirement, cases in rows.items():
+            names = list(dict.fromkeys(str(case["id"]) for case in cases))
+            line = [blocks.strong(requirement), blocks.text(", ".join(names))]
+            for serial in shown:
+                outcomes = [Outcome(case["outcome"]) for case in cases if case["unit"] == serial]
+                line.append(blocks.verdict(worst(outcomes).value) if outcomes else blocks.text("not tested"))
+            lines.append(line)
+        whole: list[Cell] = [blocks.strong("all"), blocks.text("")]
+        for serial in shown:
+            unit = next(unit for unit in sources.units if unit["serial"] == serial)
+            whole.append(blocks.verdict(unit.get("outcome")))
+        lines.append(whole)
+        tables.append(
+            blocks.table(
+                "Verdict by requirement and unit (the worst of the criteria)",
+                ["Requirement", "Verified by", *shown],
+                lines,
+                [1.0, 1.5, *[1.2] * len(shown)],
+            )
+        )
+    return tables
+
+
+def what_went_wrong(sources: Sources, most: int = MOST_LINES) -> list[tuple[str, list[str]]]:
+    """For each unit that has any: refusals, errors, alarms and criteria that are not PASS, in plain words."""
+    found = []
+    for serial in sources.serials:
+        cases_of: dict[str, list[str]] = {}  # what is said of several cases is said once
+        for result in sources.of_unit(serial):
+            for words in _faults_of(sources, result):
+                cases_of.setdefault(words, []).append(str(result["id"]))
+        lines = [f"{wording.listed(names)}: {words}" for words, names in cases_of.items()]
+        if len(lines) > most:
+            lines = [*lines[: most - 1], f"and {len(lines) - most + 1} more, in the results below"]
+        if lines:
+            found.append((serial, lines))
+    return found
+
+
+def _faults_of(sources: Sources, result: Results) -> list[str]:
+    data = sources.data(result)
+    lines = []
+    ended = str(result.get("ended") or "")
+    message = str(result.get("message") or "")
+    if ended not in ("completed", ""):
+        lines.append(f"{wording.ending(ended)}{f': {message}' if message else ''}")
+    if data is not None:
+        lines += alarms_in_words(sources, data)
+    if ended == "refused":
+        return lines  # its criteria are INCONCLUSIVE for the reason just given
+    for criterion in result.get("criteria") or []:
+        name, unit = str(criterion["name"]), criterion.get("unit")
+        verdict = str(criterion["verdict"])
+        if verdict in ("PASS", "SKIPPED") or (name == "alarms" and data is not None and data.alarms):
+            continue
+        value = criterion.get("value")
+        told = verdict.replace("_", " ")
+        if value is not None:
+            shown = plus_minus(value, criterion.get("expanded_uncertainty"), unit, wording.signed(unit, name))
+            told += f", {wording.criterion(name)} {shown} (limit {criterion.get('limit')}){_direction(name, criterion)}"
+        else:
+            told += f", {wording.criterion(name)}"
+        if criterion.get("reason") and verdict not in ("FAIL", "CONDITIONAL_FAIL"):
+            told += f": {criterion['reason']}"
+        lines.append(f"{told}")
+    return lines
+
+
+def _direction(name: str, criterion: Results) -> str:
+    value, high, low = criterion.get("value"), criterion.get("limit_high"), criterion.get("limit_low")
+    if name != "mean_error" or value is None:
+        return ""
+    if high is not None and value > high:
+        return ": delivers too much"
+    if low is not None and value < low:
+        return ": delivers too little"
+    return ""
+
+
+def alarms_in_words(sources: Sources, data: CaseData) -> list[str]:
+    """Each alarm that came on, when, whether delivery stopped, and when it ended."""
+    told = []
+    for alarm in data.alarms:
+        if alarm.get("state") != "on":
+            continue
+        name, t_ns = str(alarm["name"]), int(alarm["t_ns"])
+        words = f"{wording.alarm(name)} at {sources.into_case(data, t_ns)} ({sources.at(t_ns / 1e9)})"
+        if _delivery_stopped(data, t_ns):
+            words += ", delivery stopped"
+        off = next(
+            (
+                int(later["t_ns"])
+                for later in data.alarms
+                if later.get("state") == "off" and later["name"] == name and later["t_ns"] >= t_ns
+            ),
+            None,
+        )
+        words += (
+            f"; ended after {duration((off - t_ns) / 1e9)}" if off is not None else ", to the end of the case"
+        )
+        told.append(words)
+    return told
+
+
+def _delivery_stopped(data: CaseData, t_ns: int) -> bool:
+    """Whether the pump itself says, at the moment of the alarm or next, that it does not deliver."""
+    following = next((state for state in data.pump_states if state["t_ns"] >= t_ns - 1), None)
+    before = [state for state in data.pump_states if state["t_ns"] <= t_ns]
+    nearest = before[-1] if before else following
+    return nearest is not None and not nearest["running"] and nearest.get("mode") not in ("STOP", "stop")

@@ -1,0 +1,179 @@
+"""What happened: timeline, flags and what they did to the result, alarms, the pump's own log, temperature."""
+
+from __future__ import annotations
+
+from rig.report import blocks, run_figures, wording
+from rig.report.blocks import Block, Cell
+from rig.report.front import alarms_in_words
+from rig.report.numbers import duration
+from rig.report.sources import Results, Sources
+
+MOST_EVENTS = 60  # of the pump's log; routine entries beyond are counted, not listed
+ROUTINE = {"PROG", "START", "STOP", "BOLUS_REQ", "BOLUS_GRANT", "BOLUS_END", "CLOCK"}
+
+
+def happenings(sources: Sources) -> Block:
+    """The section on flags, exclusions, alarms and events."""
+    parts: list[Block] = []
+    if sources.run.cases and sources.serials:
+        flags = {
+            (str(case["id"]), str(case["unit"])): list(case.get("flags") or []) for case in sources.cases
+        }
+        known = [data for data in sources.run.cases if data.unit in sources.serials]
+        words = "The run from start to end: a bar a case and unit, with flags, alarms and entries of the pump's log."
+        parts.append(
+            blocks.figures(
+                [blocks.figure(run_figures.timeline(sources.serials, known, flags), words, words, wide=True)]
+            )
+        )
+    parts += [_flags(sources), _alarms(sources), *_events(sources), *_notes(sources)]
+    return blocks.section("happenings", "Flags, exclusions, alarms and events", parts)
+
+
+def _flags(sources: Sources) -> Block:
+    rows: list[list[Cell]] = []
+    for case in sources.cases:
+        for flag in case.get("flags") or []:
+            rows.append(
+                [
+                    blocks.strong(case["unit"]),
+                    blocks.text(case["id"]),
+                    blocks.text(_when(case, flag)),
+                    blocks.text(wording.plain(str(flag["name"]))),
+                    blocks.text(flag.get("message")),
+                    blocks.text(flag.get("effect") or "none: the data were used"),
+                ]
+            )
+    if not rows:
+        return blocks.paragraph("Nothing was flagged, and no sample and no window was left out.")
+    return blocks.table(
+        "Flags, and what each did to the result",
+        ["Unit", "Case", "Time in the case", "Flag", "What was found", "Effect"],
+        rows,
+        [0.95, 0.95, 1.2, 1.0, 2.6, 1.3],
+    )
+
+
+def _when(case: Results, flag: Results) -> str:
+    start_s, end_s, began_s = flag.get("start_s"), flag.get("end_s"), case.get("started_s") or 0.0
+    if start_s is None:
+        return "whole case"
+    told = duration(start_s - began_s)
+    return told if end_s is None or end_s <= start_s else f"{told} to {duration(end_s - began_s)}"
+
+
+def _alarms(sources: Sources) -> Block:
+    rows = [
+        [blocks.strong(data.unit), blocks.text(data.case), blocks.text(words)]
+        for data in sources.run.cases
+        for words in alarms_in_words(sources, data)
+    ]
+    if not rows:
+        return blocks.paragraph("The pumps raised no alarm.")
+    return blocks.table(
+        "Alarms of the pumps (time after the start of the case; the pumps are asked once a minute)",
+        ["Unit", "Case", "Alarm"],
+        rows,
+        [1.0, 1.0, 4.0],
+    )
+
+
+def _events(sources: Sources) -> list[Block]:
+    """The pump's log: everything that is not routine, then how many routine entries there were."""
+    rows: list[list[Cell]] = []
+    routine = left_out = 0
+    for data in sources.run.cases:
+        for event in data.pump_events:
+            code = str(event["code"])
+            if code in ROUTINE:
+                routine += 1
+                continue
+            if len(rows) >= MOST_EVENTS:
+                left_out += 1
+                continue
+            rows.append(
+                [
+                    blocks.strong(data.unit),
+                    blocks.text(data.case),
+                    blocks.plain_number(event["number"], digits=9),
+                    blocks.text(sources.into_case(data, int(event["t_ns"]))),
+                    blocks.text(f"{wording.event(code)} ({code})"),
+                    blocks.text(wording.arguments(dict(event.get("arguments") or {}))),
+                ]
+            )
+    told = f"Entries about programming, starting, stopping and boluses: {routine}, all in journal.jsonl."
+    if left_out:
+        told += f" Other entries not listed above: {left_out}."
+    if not rows:
+        return [blocks.paragraph(f"The pumps' own logs hold nothing out of the ordinary. {told}", "note")]
+    return [
+        blocks.table(
+            "Out of the ordinary in the pumps' own logs (time read, after the start of the case)",
+            ["Unit", "Case", "No.", "Time", "Entry", "Arguments"],
+            rows,
+            [1.0, 1.0, 0.6, 1.1, 1.8, 1.8],
+            "llrlll",
+        ),
+        blocks.paragraph(told, "note"),
+    ]
+
+
+def _notes(sources: Sources) -> list[Block]:
+    notes = [
+        f"{data.unit}, {data.case}, {sources.into_case(data, int(note['t_ns']))}: {note['text']}"
+        for data in sources.run.cases
+        for note in data.notes
+    ]
+    if not notes:
+        return []
+    return [blocks.section("notes", "Notes made during the run", [blocks.bullets(notes)], level=2)]
+
+
+def environment(sources: Sources) -> Block:
+    """The section on temperature. Air is as the bench file states it; the liquid as the flow sensors measured it."""
+    known = [data for data in sources.run.cases if data.unit in sources.serials]
+    drawing = run_figures.temperature(sources.serials, known)
+    parts: list[Block] = []
+    if drawing is None:
+        parts.append(blocks.paragraph("No instrument recorded the temperature of the liquid in this run."))
+    else:
+        words = (
+            "Temperature of the liquid at the flow sensors. Band: least to greatest sample; line: its middle."
+        )
+        parts.append(blocks.figures([blocks.figure(drawing, words, words, wide=True)]))
+        rows = []
+        for serial in sources.serials:
+            seen = [
+                data.flow.temperature_c
+                for data in known
+                if data.unit == serial and data.flow.temperature_c.size
+            ]
+            if seen:
+                low, high = min(float(part.min()) for part in seen), max(float(part.max()) for part in seen)
+                total = sum(part.size for part in seen)
+                mean = sum(float(part.sum()) for part in seen) / total
+                rows.append(
+                    [
+                        blocks.strong(serial),
+                        *[blocks.plain_number(value, "°C") for value in (low, mean, high)],
+                        blocks.plain_number(total, digits=12),
+                    ]
+                )
+        parts.append(
+            blocks.table(
+                "Temperature of the liquid at the flow sensors",
+                ["Unit", "Least", "Mean", "Greatest", "Samples"],
+                rows,
+                None,
+                "lrrrr",
+            )
+        )
+    parts.append(
+        blocks.paragraph(
+            "Air temperature, pressure and humidity were not recorded as series; the values used are those "
+            "stated for "
+            "the bench in the section on instruments, with their uncertainties.",
+            "note",
+        )
+    )
+    return blocks.section("environment", "Environment", parts)

@@ -1,0 +1,139 @@
+"""The words for what results.json and the journal name by identifiers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+OUTCOMES = (
+    "PASS",
+    "CONDITIONAL_PASS",
+    "INCONCLUSIVE",
+    "CONDITIONAL_FAIL",
+    "FAIL",
+    "ERROR",
+    "ABORTED",
+    "SKIPPED",
+)
+CRITERIA = {
+    "mean_error": "mean error A",
+    "alarms": "alarms during the case",
+    "single_dose": "largest deviation of a single bolus",
+    "share_inside": "share of boluses inside the single-dose limit",
+    "claimed_delivery": "volume the pump claims against programmed",
+}
+MEANINGS = {
+    "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
+    "alarms": "alarms the pump raised during the case",
+    "single_dose": "the bolus that deviates most from the commanded volume",
+    "share_inside": "how many of the boluses lie inside the single-dose limit",
+    "claimed_delivery": "what the pump's own counter says it delivered, against what it was programmed to deliver",
+}
+PROCEDURES = {"flow_accuracy": "flow accuracy by weighing", "bolus": "single boluses by weighing"}
+ALARMS = {
+    "MOTOR_STALL": "motor stall",
+    "LOW_RESERVOIR": "low reservoir",
+    "EMPTY_RESERVOIR": "reservoir empty",
+    "END_OF_SERVICE": "end of service",
+    "ERI": "elective replacement indicator",
+    "MEMORY_WARNING": "memory warning",
+    "MEMORY_FAILURE": "memory failure",
+    "STOPPED_48H": "stopped for 48 h",
+}
+EVENTS = {
+    "STALL_ON": "motor stall noticed",
+    "STALL_RECOVER": "motor turns again",
+    "ALARM_ON": "alarm on",
+    "ALARM_OFF": "alarm off",
+    "ALARM_ACK": "alarm acknowledged",
+    "PROG": "program committed",
+    "START": "basal delivery begins",
+    "STOP": "stopped",
+    "BOLUS_REQ": "bolus requested",
+    "BOLUS_GRANT": "bolus granted",
+    "BOLUS_DENY": "bolus denied",
+    "BOLUS_END": "bolus ended",
+    "REFILL": "reservoir refilled",
+    "RESET": "pump restarted",
+    "CLOCK": "clock set",
+    "BATT": "battery state",
+    "MEMERR": "memory damage found",
+}
+ENDINGS = {
+    "completed": "completed",
+    "error": "ended by an error of the rig",
+    "aborted": "aborted",
+    "refused": "refused before it began",
+    "unfinished": "unfinished: the record stops before its end",
+}
+ROLES = {"pump": "pump unit", "balance": "balance", "flow": "flow sensor"}
+MEASUREMENTS: dict[str, str] = {}
+
+
+def plain(name: str) -> str:
+    """An identifier as words."""
+    return name.replace("_", " ").strip()
+
+
+def criterion(name: str) -> str:
+    """What a criterion is called in a table."""
+    window = re.fullmatch(r"trumpet_([0-9.]+)_(min|h|s)", name)
+    if window:
+        return f"error in any {window[1]} {window[2]} window"
+    return CRITERIA.get(name, plain(name))
+
+
+def meaning(name: str) -> str:
+    """What a criterion says, for those who do not know the word."""
+    if name.startswith("trumpet_"):
+        return "largest error, either way, over every window of this length in the analysis period"
+    return MEANINGS.get(name, "")
+
+
+def measurement(name: str) -> str:
+    """What a measurement is called in a table."""
+    return MEASUREMENTS.get(name) or CRITERIA.get(name) or plain(name)
+
+
+def alarm(name: str) -> str:
+    """An alarm in plain words."""
+    return ALARMS.get(name, plain(name).lower())
+
+
+def event(code: str) -> str:
+    """An entry of the pump's log in plain words."""
+    return EVENTS.get(code, plain(code).lower())
+
+
+def procedure(name: str) -> str:
+    """A procedure in plain words."""
+    return PROCEDURES.get(name, plain(name))
+
+
+def ending(name: str) -> str:
+    """How a case ended."""
+    return ENDINGS.get(name, name)
+
+
+def role(name: str) -> str:
+    """An instrument's part on the bench."""
+    return ROLES.get(name, plain(name))
+
+
+def signed(unit: str | None, name: str) -> bool:
+    """Whether a value is a deviation, whose sign matters."""
+    return unit == "%" and (
+        "error" in name or "deviation" in name or name in ("single_dose", "claimed_delivery")
+    )
+
+
+def arguments(values: dict[str, Any]) -> str:
+    """The arguments of an event: "RATE 20833, CONC 0"."""
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def listed(items: list[str], most: int = 6) -> str:
+    """ "a, b and c"; cut after ``most``."""
+    if len(items) > most:
+        return ", ".join(items[:most]) + f" and {len(items) - most} more"
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
