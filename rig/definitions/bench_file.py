@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, InstanceOf
+from pydantic import Field
 
 from rig.definitions.fields import (
     AirPressureHpa,
     HumidityPct,
     Ident,
-    LengthMm,
     LineOfText,
     PressureDifferenceHpa,
     RateMlH,
     TemperatureC,
     TemperatureDifferenceK,
-    Truth,
     VolumeMl,
     one_of,
-    shown,
     whole,
 )
-from rig.definitions.instruments import (
-    BalanceInstrument,
-    FlowInstrument,
-    InstrumentFile,
-    PumpInstrument,
-    SimulatedUnit,
-)
-from rig.definitions.pump_profile import PumpProfile, load_profile
-from rig.definitions.tables import Contradiction, Problems, Table, check_keys, read_table
-from rig.definitions.toml_lines import KeyPath
+from rig.definitions.instruments import InstrumentFile
+from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
-from rig.errors import DefinitionError
+from rig.definitions.unit_file import UnitFile, Units
+
+__all__ = ["BenchFile", "InstrumentFile", "UnitFile", "bench_from_folder", "load_bench"]
 
 # Where a run folder keeps a bench and its pump profiles.
 RUN_FOLDER_BENCH = "bench.toml"
@@ -67,87 +58,6 @@ class BenchTable(Table):
         None, alias="volume_max", description="most that one unit may deliver in a run"
     )
     seed: Annotated[int, whole(0, 2**32 - 1)] = Field(1, description="seed of the simulated instruments")
-
-
-class UnitFile(Table):
-    """``[[unit]]``: a pump under test and what watches it.
-
-    The outlet is submerged if ``outlet_diameter_mm`` and ``vessel_diameter_mm`` are given (the tube displaces
-    water as the level rises), else it is not.
-    """
-
-    serial: Ident = Field(description="serial number of the pump unit", examples=['"SN0042"'])
-    profile: InstanceOf[PumpProfile] = Field(
-        description="file with the claims of the pump model", examples=['"pumps/reference-40ml.toml"']
-    )
-    reservoir_written_ml: VolumeMl | None = Field(
-        None, alias="reservoir", description="fill at the start", examples=['"40 mL"']
-    )
-    set_lot: LineOfText | None = Field(None, description="lot of the set or catheter")
-    catheter: LineOfText | None = Field(None, description="type of the catheter")
-    production_equivalent: Truth | None = Field(None, description="true if built as in production")
-    outlet_diameter_mm: LengthMm | None = Field(
-        None,
-        alias="outlet_diameter",
-        description="outer diameter of the submerged outlet",
-        examples=['"1 mm"'],
-    )
-    vessel_diameter_mm: LengthMm | None = Field(
-        None, alias="vessel_diameter", description="inner diameter of the vessel", examples=['"30 mm"']
-    )
-    pump: PumpInstrument = Field(
-        description="the pump's own link",
-        examples=['{ driver = "pump_rpu1", address = "serial:///dev/ttyUSB0" }'],
-    )
-    balance: BalanceInstrument | None = None
-    flow: FlowInstrument | None = None
-    simulated_written: SimulatedUnit | None = Field(None, alias="simulated")
-
-    @property
-    def reservoir_ml(self) -> float:
-        """Fill at the start: as written, else a full reservoir."""
-        return self.profile.reservoir_ml if self.reservoir_written_ml is None else self.reservoir_written_ml
-
-    @property
-    def simulated(self) -> SimulatedUnit | None:
-        """Errors and faults of the simulated instruments; None if none is simulated."""
-        if self.simulated_written is None and any(item.is_simulated for item in self.instruments):
-            return SimulatedUnit()
-        return self.simulated_written
-
-    @property
-    def instruments(self) -> tuple[InstrumentFile, ...]:
-        """Pump, balance and flow sensor, as far as present."""
-        return tuple(item for item in (self.pump, self.balance, self.flow) if item is not None)
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """An outlet thinner than its vessel; a fill that the reservoir holds; a stall that begins."""
-        if (self.outlet_diameter_mm is None) != (self.vessel_diameter_mm is None):
-            given = "outlet_diameter" if self.vessel_diameter_mm is None else "vessel_diameter"
-            yield (
-                (given,),
-                "a submerged outlet needs both outlet_diameter and vessel_diameter",
-                "or leave both out",
-            )
-        elif (
-            self.outlet_diameter_mm
-            and self.vessel_diameter_mm
-            and self.outlet_diameter_mm >= self.vessel_diameter_mm
-        ):
-            yield (
-                ("outlet_diameter",),
-                "the outlet does not go into the vessel",
-                "compare it with vessel_diameter",
-            )
-        if self.reservoir_ml > self.profile.reservoir_ml:
-            hint = f"the profile says {self.profile.reservoir_ml:g} mL"
-            yield ("reservoir",), f"{self.reservoir_ml:g} mL do not go into the reservoir", hint
-        if self.simulated_written is not None:
-            if self.simulated_written.stall_for_s is not None and self.simulated_written.stall_at_s is None:
-                yield ("simulated", "stall_for"), "a stall needs 'stall_at' too", 'such as stall_at = "40 h"'
-            if not any(item.is_simulated for item in self.instruments):
-                hint = "give an instrument an address that begins with sim://, or simulated = true"
-                yield ("simulated",), "no instrument of this unit is simulated", hint
 
 
 @dataclass(frozen=True)
@@ -217,105 +127,10 @@ def _bench(source: TomlSource, profile_path: Callable[[str], Path]) -> BenchFile
         problems.add(("unit",), "a unit is written with double brackets", "write [[unit]]")
     elif not isinstance(items, list) or not items:
         problems.add(("unit",), "there is no unit on this bench", "a unit begins with [[unit]]")
-    units = _Units(source, profile_path, problems).read(items if isinstance(items, list) else [])
+    units = Units(source, profile_path, problems).read(items if isinstance(items, list) else [])
     problems.raise_if_any()
     if table is None:
         raise AssertionError("a bench without header was let through")
     return BenchFile(
         **{name: getattr(table, name) for name in BenchTable.model_fields}, units=units, source=source
     )
-
-
-class _Units:
-    """Reads the units of a bench, each profile once."""
-
-    def __init__(self, source: TomlSource, profile_path: Callable[[str], Path], problems: Problems) -> None:
-        self.source, self.profile_path, self.problems = source, profile_path, problems
-        self.profiles: dict[Path, PumpProfile | None] = {}
-
-    def read(self, items: list[object]) -> tuple[UnitFile, ...]:
-        found = [
-            (index, unit) for index, item in enumerate(items) if (unit := self.unit(index, item)) is not None
-        ]
-        self.refuse_same_serials(items)
-        self.refuse_same_addresses(found)
-        self.refuse_mixed_worlds(found)
-        return tuple(unit for _, unit in found)
-
-    def unit(self, index: int, item: object) -> UnitFile | None:
-        path: KeyPath = ("unit", index)
-        if not isinstance(item, dict):
-            self.problems.add(
-                path, f"a table is needed here, not {shown(item)}", "a unit begins with [[unit]]"
-            )
-            return None
-        filled = dict(item)
-        told: tuple[KeyPath, ...] = ()
-        if isinstance(name := item.get("profile"), str):
-            profile = self.profile(name, (*path, "profile"))
-            filled["profile"] = profile
-            told = (("profile",),) if profile is None else ()
-        return read_table(UnitFile, filled, path, self.problems, told)
-
-    def profile(self, name: str, path: KeyPath) -> PumpProfile | None:
-        """The profile that a unit names; None, and entries in the problems, if it cannot be used."""
-        file = self.profile_path(name)
-        if file in self.profiles:
-            if self.profiles[file] is None:
-                self.problems.add(path, f"the pump profile '{name}' is wrong", "see there")
-            return self.profiles[file]
-        same_name = [other for other in self.profiles if other.name == file.name]
-        if same_name:
-            hint = "a run keeps them by file name; rename one"
-            self.problems.add(path, f"two pump profiles have the file name '{file.name}'", hint)
-        self.profiles[file] = None
-        try:
-            self.profiles[file] = load_profile(file)
-        except DefinitionError as error:
-            about_file = error.where.line is None and error.where.key is None
-            said = f": {error.message}" if about_file else ""
-            self.problems.add(path, f"the pump profile '{name}' cannot be used{said}", f"looked for {file}")
-            if not about_file:
-                self.problems.found.extend(error.problems)
-        return self.profiles[file]
-
-    def refuse_same_serials(self, items: list[object]) -> None:
-        """A serial names a unit in files, results and messages; small and capital letters count as equal."""
-        first_line: dict[str, int | None] = {}
-        for index, item in enumerate(items):
-            serial = item.get("serial") if isinstance(item, dict) else None
-            if not isinstance(serial, str):
-                continue
-            if serial.lower() in first_line:
-                message = f"the serial '{serial}' is taken by the unit on line {first_line[serial.lower()]}"
-                self.problems.add(
-                    ("unit", index, "serial"), message, "small and capital letters count as equal"
-                )
-            else:
-                first_line[serial.lower()] = self.source.line_of("unit", index)
-
-    def refuse_same_addresses(self, found: list[tuple[int, UnitFile]]) -> None:
-        """Two instruments share a port only as numbered devices of the same driver's line."""
-        first: dict[tuple[str, int | None], str] = {}
-        for index, unit in found:
-            for item in unit.instruments:
-                name = f"{unit.serial}'s {item.role}"
-                for (port, device), who in first.items():
-                    if port != item.port or (item.device is not None and device not in (None, item.device)):
-                        continue
-                    message = f"the address '{item.address}' is taken by {who}"
-                    hint = "give instruments that share a line each its own 'device' number"
-                    self.problems.add(("unit", index, item.role, "address"), message, hint)
-                    break
-                first.setdefault((item.port, item.device), name)
-
-    def refuse_mixed_worlds(self, found: list[tuple[int, UnitFile]]) -> None:
-        """Instruments at ``sim:`` addresses live in virtual time, which no real instrument does."""
-        items = [(index, item) for index, unit in found for item in unit.instruments]
-        if not any(item.is_in_process for _, item in items):
-            return
-        for index, item in items:
-            if not item.is_in_process:
-                message = "on a bench with sim:// addresses all instruments must be at sim:// addresses"
-                hint = "or serve the simulated ones with 'rig sim', and write the addresses it prints"
-                self.problems.add(("unit", index, item.role, "address"), message, hint)

@@ -31,12 +31,13 @@ class TomlLines:
     """What was found.
 
     ``names``: the id of each [[case]], the serial of each [[unit]]. ``twice``: the first key that is given a
-    second time, its line, and the line where it was given first.
+    second time, its line, and the line where it was given first. ``lost_in``: the statement that was not understood.
     """
 
     lines: dict[KeyPath, int] = field(default_factory=dict)
     names: dict[KeyPath, str] = field(default_factory=dict)
     twice: tuple[KeyPath, int, int] | None = None
+    lost_in: KeyPath | None = None
 
 
 def find_lines(text: str) -> TomlLines:
@@ -94,7 +95,8 @@ class _Scanner:
     def array_header(self) -> KeyPath:
         line = self.line()
         self.take("[[")
-        array = self.resolve(self.keys())
+        keys = self.keys()
+        array = (*self.resolve(keys[:-1], line), keys[-1])
         self.take("]]")
         index = self.counts.get(array, 0)
         self.counts[array] = index + 1
@@ -111,15 +113,13 @@ class _Scanner:
         self.state(table, line)
         return table
 
-    def resolve(self, keys: list[str], line: int | None = None) -> KeyPath:
+    def resolve(self, keys: list[str], line: int) -> KeyPath:
         """The path that a header's keys mean: a key of an array of tables means its last table so far."""
         path: KeyPath = ()
-        for position, key in enumerate(keys):
+        for key in keys:
             path = (*path, key)
-            if line is not None:
-                self.found.lines.setdefault(path, line)
-            is_last = line is None and position == len(keys) - 1
-            if path in self.counts and not is_last:
+            self.found.lines.setdefault(path, line)
+            if path in self.counts:
                 path = (*path, self.counts[path] - 1)
         return path
 
@@ -147,12 +147,14 @@ class _Scanner:
             self.found.lines.setdefault((*table, *keys[:length]), line)
         path = (*table, *keys)
         self.state(path, line)
+        self.found.lost_in = path
         self.take("=")
         self.skip(re.compile(r"[ \t]*"))
         start = self.at
         self.value(path, depth)
         if len(path) == 3 and path[::2] in (("case", "id"), ("unit", "serial")):
             self.found.names[path[:2]] = self.text[start : self.at].strip().strip("\"'")
+        self.found.lost_in = None
 
     def value(self, path: KeyPath, depth: int) -> None:
         if depth > _DEEPEST:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,7 @@ class TomlSource:
 
     def place(self, path: KeyPath) -> Where:
         """The place of a key path as messages show it: file, case (in a plan), key, line."""
-        case, key = None, path
-        if len(path) > 1 and path[0] in _ITEM_NAMES and isinstance(path[1], int):
-            name = self._name_of(str(path[0]), path[1])
-            if path[0] == "case":
-                case, key = name, path[2:]
-            else:
-                key = (path[0], name, *path[2:])
-        return Where(self.name, case, dotted(key) or None, self.line_of(*path))
+        return _place(self.name, self.lines, self._name_of, path)
 
     def where(self, item: str | None, *keys: str) -> Where:
         """The place of a key in the case with id ``item``, the unit with serial ``item``, or (None) the file.
@@ -132,6 +125,17 @@ def _line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
     return None
 
 
+def _place(
+    file: str, lines: Mapping[KeyPath, int], name_of: Callable[[str, int], str], path: KeyPath
+) -> Where:
+    """The place of a key path: a case is named by its id, a unit by its serial as part of the key."""
+    case, key = None, path
+    if len(path) > 1 and path[0] in _ITEM_NAMES and isinstance(path[1], int):
+        name = name_of(str(path[0]), path[1])
+        case, key = (name, path[2:]) if path[0] == "case" else (None, (path[0], name, *path[2:]))
+    return Where(file, case, dotted(key) or None, _line_of(lines, path))
+
+
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """TOML's data and the lines of its keys."""
     found = find_lines(text)
@@ -141,27 +145,33 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         said = str(problem)
     if found.twice is not None:
         key_path, line, first_line = found.twice
-        where = _place_in_broken(found, path, line, key_path)
+        where = replace(_place_in_broken(found, path, key_path), line=line)
         raise DefinitionError(f"this is given twice, first on line {first_line}", where, "keep one of them")
-    at_line = re.search(r"\(at line ([0-9]+), column ([0-9]+)\)", said)
+    at_line = re.search(r"\(at line ([0-9]+), column [0-9]+\)", said)
     line = int(at_line.group(1)) if at_line else text.rstrip().count("\n") + 1
+    key_path = next((key for key, at in found.lines.items() if at == line), _table_before(found, line))
+    if found.lost_in is not None and re.match("Unclosed|Unterminated|Illegal|Expected", said):
+        key_path, line = found.lost_in, found.lines[found.lost_in]  # noticed later, but it begins here
     written = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
-    where = _place_in_broken(found, path, line, None)
+    where = replace(_place_in_broken(found, path, key_path), line=line)
+    single = re.search(r"^[ \t]*\[(case|unit)\]", text, re.MULTILINE)
+    if single and re.match("Cannot", said):
+        where = Where(str(path), None, single.group(1), text.count("\n", 0, single.start(1)) + 1)
+        hint = f"write [[{single.group(1)}]]"
+        raise DefinitionError(f"a {single.group(1)} is written with double brackets", where, hint)
     raise DefinitionError(f"this is not TOML: {written}", where, _syntax_hint(written, said))
 
 
-def _place_in_broken(found: TomlLines, path: Path, line: int, key_path: KeyPath | None) -> Where:
-    """The place in a text that is not TOML: case and key by what was understood up to that line."""
-    key_path = key_path or next((key for key, at in found.lines.items() if at == line), None)
-    before = [key[1] for key, at in found.lines.items() if len(key) == 2 and key[0] == "case" and at <= line]
-    index = key_path[1] if key_path is not None and key_path[0] == "case" and len(key_path) > 1 else None
-    if index is None and key_path is None and before:
-        index = before[-1]
-    key = dotted(key_path) if key_path else None
-    if index is None:
-        return Where(str(path), None, key, line)
-    case = found.names.get(("case", index), f"#{int(index) + 1}")
-    return Where(str(path), case, dotted(key_path[2:]) or None if key_path else None, line)
+def _place_in_broken(found: TomlLines, path: Path, key_path: KeyPath) -> Where:
+    """The place of a key in a text that is not TOML, by what was understood of it."""
+    names = found.names
+    return _place(str(path), found.lines, lambda array, i: names.get((array, i), f"#{i + 1}"), key_path)
+
+
+def _table_before(found: TomlLines, line: int) -> KeyPath:
+    """The case or unit in which a line stands, as far as can be told."""
+    items = [key for key, at in found.lines.items() if len(key) == 2 and key[0] in _ITEM_NAMES and at <= line]
+    return next((key for key in reversed(items) if isinstance(key[1], int)), ())
 
 
 def _syntax_hint(written: str, said: str) -> str:

@@ -1,0 +1,85 @@
+"""What every case of a plan has, whatever its procedure."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from rig.definitions.fields import (
+    AnyLimit,
+    DurationOrNoneS,
+    DurationS,
+    Ident,
+    Idents,
+    LineOfText,
+    LinesOfText,
+    NoAlarms,
+    Text,
+    TwoSidedLimit,
+)
+from rig.definitions.limits import NO_ALARMS, Criterion, Limit
+from rig.definitions.tables import Table
+
+USUAL_RELAX_S = 1800.0
+
+
+class Accept(Table):
+    """Criteria that any case can have. The order of the fields is the order in tables and reports."""
+
+    mean_error: AnyLimit | None = None
+    claimed_delivery: TwoSidedLimit | None = None
+    alarms: NoAlarms | None = None
+
+    def criteria(self) -> tuple[Criterion, ...]:
+        """The criteria in a fixed order."""
+        named: dict[str, Limit | None] = {
+            "mean_error": self.mean_error,
+            **self._own(),
+            "claimed_delivery": self.claimed_delivery,
+            "alarms": NO_ALARMS if self.alarms else None,
+        }
+        plain = [Criterion(name, name, None, limit) for name, limit in named.items() if limit is not None]
+        return tuple(plain)
+
+    def _own(self) -> dict[str, Limit | None]:
+        return {}
+
+
+class CommonCase(Table):
+    """What every case has, whatever its procedure."""
+
+    id: Ident = Field(description="short name of the case", examples=['"lowest-rate"'])
+    procedure: str
+    title: LineOfText = Field("", description="what the case shows, in one line")
+    verifies: Idents = Field((), description="ids of the requirements it verifies", examples=['["SRS-017"]'])
+    clauses: LinesOfText = Field((), description="clauses of standards it follows")
+    rationale: Text = Field("", description="why it is tested so, and at these values")
+
+    relax_s: DurationOrNoneS = Field(
+        USUAL_RELAX_S,
+        alias="relax",
+        description="rest after a stop before the blank is weighed",
+        examples=['"30 min"'],
+    )
+    blank_s: DurationS = Field(
+        alias="blank",
+        description="time in which the evaporation is weighed, pump stopped, before and after",
+        examples=['"4 h"'],
+    )
+    flow_every_s: DurationS = Field(
+        1.0, alias="flow_every", description="sample interval of the flow sensor", examples=['"1 s"']
+    )
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What the case is judged by."""
+        raise NotImplementedError
+
+    @property
+    def duration_s(self) -> float:
+        """Planned time of the whole case."""
+        raise NotImplementedError
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume the case delivers by plan."""
+        raise NotImplementedError

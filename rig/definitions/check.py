@@ -1,0 +1,153 @@
+"""Does a plan go together with a bench and its pumps? Asked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.cases import BolusCase, Case, FlowAccuracyCase
+from rig.definitions.plan_file import Plan
+from rig.definitions.tables import Contradiction
+from rig.errors import DefinitionError
+
+# Roles a procedure needs beside the pump.
+NEEDS = {"flow_accuracy": ("balance",), "bolus": ("balance",)}
+ROUNDING_TOLD_PCT = 0.05  # a set value that the pump's steps change by more is worth a warning
+_SLACK = 1 + 1e-9  # floats: what is written equal counts as equal
+
+
+def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
+    """Warnings about this plan on this bench, in the order of the plan.
+
+    Raises DefinitionError with every problem found: a value beyond what pump or bench allows, an instrument that
+    a procedure needs and a unit lacks, more volume than the reservoir holds.
+    """
+    problems: dict[str, DefinitionError] = {}  # by text: units of one model say the same
+    warnings: dict[str, None] = {}
+    for case, planned_ml in zip(plan.cases, accumulate(case.volume_ml for case in plan.cases), strict=True):
+        for unit in bench.units:
+            for keys, message, hint in _problems(case, unit, bench, planned_ml):
+                problem = DefinitionError(message, plan.source.where(case.id, *map(str, keys)), hint)
+                problems.setdefault(str(problem), problem)
+            for message in _case_warnings(case, unit, planned_ml):
+                warnings[f"{plan.source.where(case.id)}: {message}"] = None
+    if problems:
+        first, *others = problems.values()
+        more = tuple(problems.values()) if others else ()
+        raise DefinitionError(first.message, first.where, first.hint, more)
+    return [*warnings, *_bench_warnings(plan, bench)]
+
+
+def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -> Iterator[Contradiction]:
+    """Why ``case`` cannot be carried out on ``unit``; ``planned_ml``: volume up to its end."""
+    where = bench.source.where(unit.serial)
+    for role in NEEDS[case.procedure]:
+        if role not in {item.role for item in unit.instruments}:
+            hint = f"add [unit.{role}] there, or leave the case out"
+            yield (
+                ("procedure",),
+                f"{case.procedure} needs a {role}, and unit '{unit.serial}' has none ({where})",
+                hint,
+            )
+    if isinstance(case, FlowAccuracyCase):
+        yield from _rate_problems(case, unit, bench)
+    else:
+        yield from _bolus_problems(case, unit, bench)
+    volume_key = "sample" if isinstance(case, FlowAccuracyCase) else "count"
+    if planned_ml > unit.reservoir_ml * _SLACK:
+        message = (
+            f"up to the end of this case the plan delivers {planned_ml:.4g} mL, and the reservoir of unit "
+        )
+        message += f"'{unit.serial}' is filled with {unit.reservoir_ml:g} mL ({where})"
+        yield (volume_key,), message, "shorten the cases, or make a plan of its own of some"
+    if bench.volume_max_ml is not None and planned_ml > bench.volume_max_ml * _SLACK:
+        limit = bench.source.where(None, "bench", "volume_max")
+        message = (
+            f"up to the end of this case the plan delivers {planned_ml:.4g} mL, more than the bench allows: "
+        )
+        yield (volume_key,), f"{message}{bench.volume_max_ml:g} mL ({limit})", "shorten the cases"
+
+
+def _rate_problems(case: FlowAccuracyCase, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
+    profile, rate = unit.profile, case.rate_ml_h
+    key = "rate" if case.rate_written_ml_h is not None else "dose"
+    if rate * _SLACK < profile.rate_min_ml_h:
+        limit = f"{profile.rate_min_ml_h:.6g} mL/h ({profile.source.where(None, 'pump', 'rate_min')})"
+        yield (
+            (key,),
+            f"{rate:.6g} mL/h is below the pump's lowest rate, {limit}",
+            _usual_slip(rate * 24, unit),
+        )
+    if rate > profile.rate_max_ml_h * _SLACK:
+        limit = f"{profile.rate_max_ml_h:.6g} mL/h ({profile.source.where(None, 'pump', 'rate_max')})"
+        yield (
+            (key,),
+            f"{rate:.6g} mL/h is above the pump's highest rate, {limit}",
+            _usual_slip(rate / 24, unit),
+        )
+    yield from _above_bench(key, rate, bench)
+
+
+def _usual_slip(other_rate_ml_h: float, unit: UnitFile) -> str:
+    profile = unit.profile
+    possible = profile.rate_min_ml_h <= other_rate_ml_h * _SLACK and other_rate_ml_h <= profile.rate_max_ml_h
+    return "is it per hour or per day?" if possible else ""
+
+
+def _bolus_problems(case: BolusCase, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
+    profile = unit.profile
+    if case.bolus_ml * _SLACK < profile.bolus_min_ml:
+        limit = f"{profile.bolus_min_ml:.6g} mL ({profile.source.where(None, 'pump', 'bolus_min')})"
+        yield ("bolus",), f"{case.bolus_ml:.6g} mL is below the pump's smallest bolus, {limit}", ""
+    if case.bolus_ml > profile.bolus_max_ml * _SLACK:
+        limit = f"{profile.bolus_max_ml:.6g} mL ({profile.source.where(None, 'pump', 'bolus_max')})"
+        yield ("bolus",), f"{case.bolus_ml:.6g} mL is above the pump's largest bolus, {limit}", ""
+    rate = case.bolus_ml / case.bolus_duration_s * 3600
+    if profile.bolus_rate_max_ml_h is not None and rate > profile.bolus_rate_max_ml_h * _SLACK:
+        where = profile.source.where(None, "pump", "bolus_rate_max")
+        message = (
+            f"{case.bolus_ml:.6g} mL in {case.bolus_duration_s:g} s is {rate:.6g} mL/h, above the pump's "
+        )
+        message += f"highest rate of a bolus, {profile.bolus_rate_max_ml_h:.6g} mL/h ({where})"
+        yield ("bolus_duration",), message, "give it more time"
+    yield from _above_bench("bolus_duration", rate, bench)
+
+
+def _above_bench(key: str, rate_ml_h: float, bench: BenchFile) -> Iterator[Contradiction]:
+    if bench.rate_max_ml_h is not None and rate_ml_h > bench.rate_max_ml_h * _SLACK:
+        limit = f"{bench.rate_max_ml_h:.6g} mL/h ({bench.source.where(None, 'bench', 'rate_max')})"
+        yield (key,), f"{rate_ml_h:.6g} mL/h is more than the bench allows, {limit}", ""
+
+
+def _case_warnings(case: Case, unit: UnitFile, planned_ml: float) -> Iterator[str]:
+    profile = unit.profile
+    if not case.verifies:
+        yield "it verifies no requirement ('verifies' is empty)"
+    if isinstance(case, FlowAccuracyCase):
+        peak = case.rate_ml_h
+        off = abs(round(peak / profile.rate_step_ml_h) * profile.rate_step_ml_h / peak - 1) * 100
+        if off > ROUNDING_TOLD_PCT:
+            yield f"the pump's step of {profile.rate_step_ml_h:.6g} mL/h changes the rate by {off:.2g} %"
+    else:
+        peak = case.bolus_ml / case.bolus_duration_s * 3600
+    if unit.flow is not None and peak > unit.flow.full_scale_ml_h:
+        yield f"{peak:.6g} mL/h is beyond the full scale of the flow sensor of unit '{unit.serial}'"
+    left_ml = unit.reservoir_ml - planned_ml
+    if left_ml <= profile.low_reservoir_ml and any(criterion.name == "alarms" for criterion in case.criteria):
+        yield f"{left_ml:.4g} mL are left at its end: the low-reservoir alarm of '{unit.serial}' will come"
+
+
+def _bench_warnings(plan: Plan, bench: BenchFile) -> Iterator[str]:
+    fluid_c, stated_c = bench.fluid_temperature_c, plan.reference_temperature_c
+    if fluid_c is not None and abs(fluid_c - stated_c) > 1:
+        where = plan.source.where(None, "plan", "reference_temperature")
+        yield f"{where}: volumes are stated at {stated_c:g} degC, the bench's fluid is at {fluid_c:g} degC"
+    for unit in bench.units:
+        if unit.flow is None:
+            where = bench.source.where(unit.serial)
+            yield f"{where}: no flow sensor, so what happens between weighings is not seen"
+        for item in unit.instruments:
+            if item.role != "pump" and item.calibrated_until is None:
+                where = bench.source.where(unit.serial, item.role)
+                yield f"{where}: it is not said until when it is calibrated ('calibrated_until')"
