@@ -8,6 +8,8 @@ from rig.report.blocks import Block, Cell
 from rig.report.numbers import joined, measured, number
 from rig.report.sources import Results, Sources
 
+UNITS_A_TABLE = 4
+
 
 def apparatus(sources: Sources) -> Block:
     """The section."""
@@ -65,10 +67,10 @@ def _read_back(sources: Sources, serial: str) -> str:
 def _instruments(sources: Sources) -> Block:
     rows: list[list[Cell]] = []
     for unit in sources.units:
-        for instrument in unit.get("instruments") or []:
+        for place, instrument in enumerate(unit.get("instruments") or []):
             rows.append(
                 [
-                    blocks.strong(unit["serial"]),
+                    blocks.first_of(place, unit["serial"]),
                     blocks.text(wording.role(str(instrument["role"]))),
                     blocks.text(
                         " ".join(
@@ -114,35 +116,40 @@ def _due(instrument: Results) -> str:
 
 
 def _stated_accuracy(sources: Sources) -> list[Block]:
-    """The figures of balance and flow sensor that went into the uncertainty."""
-    rows: list[list[Cell]] = []
-    for unit in sources.bench.units:
-        for file in (unit.balance, unit.flow):
-            for name, value in sorted(dict(getattr(file, "accuracy", None) or {}).items()):
-                words, _, suffix = _split_unit(name)
-                rows.append(
-                    [
-                        blocks.strong(unit.serial),
-                        blocks.text(wording.role(str(getattr(file, "role", "")))),
-                        blocks.text(words),
-                        blocks.plain_number(float(value), suffix),
-                    ]
-                )
-    if not rows:
-        return []
-    return [
-        blocks.table(
-            "Accuracy of the instruments, as stated in the bench file",
-            ["Unit", "Instrument", "Figure", "Value"],
-            rows,
-            [1.0, 1.0, 2.5, 1.0],
-            "lllr",
+    """The figures of balance and flow sensor that went into the uncertainty: one column a unit."""
+    figures = {
+        unit.serial: {
+            (file.role, name): value
+            for file in (unit.balance, unit.flow)
+            if file is not None
+            for name, value in file.accuracy.items()
+        }
+        for unit in sources.bench.units
+    }
+    names = list(dict.fromkeys(name for stated in figures.values() for name in stated))
+    tables = []
+    serials = list(figures)
+    for start in range(0, len(serials) if names else 0, UNITS_A_TABLE):
+        shown = serials[start : start + UNITS_A_TABLE]
+        rows = []
+        for role, name in names:
+            words, suffix = _split_unit(name)
+            values = [blocks.plain_number(figures[serial].get((role, name)), suffix) for serial in shown]
+            rows.append([blocks.text(wording.role(role)), blocks.text(words), *values])
+        tables.append(
+            blocks.table(
+                "Accuracy of the instruments, as stated in the bench file",
+                ["Instrument", "Figure", *shown],
+                rows,
+                [1.0, 2.4, *[1.0] * len(shown)],
+                "ll" + "r" * len(shown),
+            )
         )
-    ]
+    return tables
 
 
-def _split_unit(name: str) -> tuple[str, str, str]:
-    """ "drift_24h_g" -> ("drift in 24 h (standard deviation)", "_", "g")."""
+def _split_unit(name: str) -> tuple[str, str]:
+    """ "drift_24h_g" -> ("drift of the zero point in 24 h (standard deviation)", "g")."""
     words = {
         "resolution_g": "resolution",
         "repeatability_g": "repeatability (standard deviation)",
@@ -155,7 +162,7 @@ def _split_unit(name: str) -> tuple[str, str, str]:
     }
     units = {"_g": "g", "_ppm": "ppm", "_pct": "%", "_ml_h": "mL/h"}
     suffix = next((ending for ending in sorted(units, key=len, reverse=True) if name.endswith(ending)), "")
-    return words.get(name, wording.plain(name.removesuffix(suffix))), suffix, units.get(suffix, "")
+    return words.get(name, wording.plain(name.removesuffix(suffix))), units.get(suffix, "")
 
 
 def _conditions(sources: Sources) -> Block:

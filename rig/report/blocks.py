@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rig.report.numbers import NONE, measured, number, spread
+from rig.report.numbers import NONE, handy, measured, number, spread
 from rig.report.plain_text import visible
 
 Cell = dict[str, Any]
@@ -31,6 +31,16 @@ def text(value: object) -> Cell:
     return {"kind": "text", "text": NONE if value is None or value == "" else visible(value)}
 
 
+def again(value: object) -> Cell:
+    """A cell that repeats the one above it: quieter, so that the first of a group is seen."""
+    return {**text(value), "kind": "again"}
+
+
+def first_of(place: int, value: object) -> Cell:
+    """The name of a group in its first row, and quieter in the rows that follow."""
+    return again(value) if place else strong(value)
+
+
 def strong(value: object) -> Cell:
     """A cell of text that stands out."""
     return {**text(value), "kind": "strong"}
@@ -46,7 +56,7 @@ def verdict(outcome: object) -> Cell:
     name = visible(outcome or "not judged")
     return {
         "kind": "verdict",
-        "text": name.replace("_", " "),
+        "text": name.replace("_", "\u00a0"),
         "sign": SIGNS.get(name, ""),
         "outcome": name if name in SIGNS else "OTHER",
     }
@@ -60,8 +70,9 @@ def quantity(
 
 
 def plain_number(value: float | None, unit: str | None = None, digits: int = 4, signed: bool = False) -> Cell:
-    """A number with its unit."""
-    return _number_cell(number(value, unit, digits, signed), value)
+    """A number with its unit, the unit a handy one."""
+    factor, shown_unit = handy(value, None, unit)
+    return _number_cell(number(None if value is None else value * factor, shown_unit, digits, signed), value)
 
 
 def uncertainty(value: float | None, unit: str | None) -> Cell:

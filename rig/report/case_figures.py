@@ -82,8 +82,9 @@ def _flow(
             band.high * factor,
             facecolor=PALE,
             edgecolor="none",
-            label="sensor (min to max)",
+            label="sensor",
         )
+        axes.plot(band.t_h * times, band.mean * factor, color=GREY, linewidth=0.6, label="its mean")
     axes.axhline(rate_ml_h * factor, color=BLUE, linestyle="--", linewidth=0.9, label="programmed")
     if curve.t_h.size:
         axes.plot(
@@ -119,7 +120,7 @@ def start_up(data: CaseData, step: Step, rate_ml_h: float, weighed: Weighing) ->
     def draw(axes: Axes) -> None:
         _flow(axes, rate_of(volume), band, rate_ml_h, factor, times, (0.0, duration_h * times or 1.0))
 
-    return picture(draw, f"time since the pump was started ({name})", f"flow ({unit})", legend=3)
+    return picture(draw, f"time since the pump was started ({name})", f"flow ({unit})", legend=4)
 
 
 def flow_over_time(
@@ -135,7 +136,7 @@ def flow_over_time(
         _spans(axes, data, step, data.started_ns, flags)
         _flow(axes, rate_of(volume), band, rate_ml_h, factor, 1.0, (x_limits[0], x_limits[1] or 1.0))
 
-    return picture(draw, "time since the start of the case (h)", f"flow ({unit})", legend=4)
+    return picture(draw, "time since the start of the case (h)", f"flow ({unit})", legend=5)
 
 
 def residual(
@@ -193,10 +194,10 @@ def trumpet(
                         marker=mark,
                         markersize=4.5,
                         linestyle="none",
-                        label=_once(axes, "limit on a window"),
+                        label=_once(axes, "on a window"),
                     )
         if mean is not None and mean.get("value") is not None:
-            axes.axhline(mean["value"], color=BLUE, linestyle="--", linewidth=0.9, label="A (mean error)")
+            axes.axhline(mean["value"], color=BLUE, linestyle="--", linewidth=0.9, label="mean error A")
             seen.append(mean["value"])
         if minutes.size:
             axes.errorbar(
@@ -207,7 +208,7 @@ def trumpet(
                 marker="^",
                 capsize=1.5,
                 elinewidth=0.5,
-                label="largest error",
+                label="largest",
             )
             axes.errorbar(
                 minutes,

@@ -20,16 +20,17 @@ NEVER = [
 
 def not_tested(sources: Sources) -> Block:
     """The section: cases of the plan without result, rates and sizes outside, what no case covers."""
-    items = []
+    early: dict[tuple[str, str], list[str]] = {}  # (how it ended, on which units) -> cases
     for case in sources.plan.cases:
         judged = {str(result["unit"]): result for result in sources.of_case(case.id)}
         missing = [serial for serial in sources.serials if serial not in judged]
         if missing or not judged:
-            items.append(f"Case {case.id} was not carried out on {wording.listed(missing) or 'any unit'}.")
+            early.setdefault(("not carried out", wording.listed(missing) or "any unit"), []).append(case.id)
         for ended in ("refused", "aborted", "error", "unfinished"):
-            early = [unit for unit, result in judged.items() if result.get("ended") == ended]
-            if early:
-                items.append(f"Case {case.id} on {wording.listed(early)}: {wording.ending(ended)}.")
+            units = [unit for unit, result in judged.items() if result.get("ended") == ended]
+            if units:
+                early.setdefault((wording.ending(ended), wording.listed(units)), []).append(case.id)
+    items = [f"{units}: {wording.listed(cases)} {ended}." for (ended, units), cases in early.items()]
     procedures = {str(case.procedure) for case in sources.plan.cases}
     items += [
         f"{words[:1].upper()}{words[1:]}: the plan has no such case."

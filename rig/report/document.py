@@ -6,7 +6,8 @@ from typing import Any
 
 from rig.report import blocks, drawing
 from rig.report.apparatus import apparatus
-from rig.report.case_results import budgets, results
+from rig.report.budgets import budgets
+from rig.report.case_results import results
 from rig.report.closing import not_tested, signatures, software_and_files
 from rig.report.front import front
 from rig.report.happenings import environment, happenings

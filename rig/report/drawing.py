@@ -45,11 +45,11 @@ STYLE: dict[str, Any] = {
     "lines.markersize": 2.6,
     "legend.fontsize": 6.5,
     "legend.frameon": False,
-    "legend.handlelength": 2.4,
+    "legend.handlelength": 1.9,
     "legend.borderpad": 0.0,
     "legend.borderaxespad": 0.1,
-    "legend.columnspacing": 1.2,
-    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 0.9,
+    "legend.handletextpad": 0.4,
     "hatch.linewidth": 0.5,
     "svg.fonttype": "path",
     "svg.hashsalt": "infusion-rig",
@@ -58,7 +58,7 @@ STYLE: dict[str, Any] = {
     "path.simplify_threshold": 0.3,
 }
 MM = 1 / 25.4
-SMALL_MM = (83.0, 56.0)
+SMALL_MM = (84.0, 54.0)
 WIDE_MM = 170.0
 
 
@@ -86,8 +86,8 @@ def picture(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_mm * MM, height_mm * MM))
-    above_mm = 6.5 if legend else 2.0
-    below_mm = 9.5
+    above_mm = 7.0 if legend else 2.0
+    below_mm = 8.5
     axes = figure.add_axes(
         (
             left_mm / width_mm,

@@ -126,7 +126,7 @@ def _by_requirement(sources: Sources) -> list[Block]:
                 outcomes = [Outcome(case["outcome"]) for case in cases if case["unit"] == serial]
                 line.append(blocks.verdict(worst(outcomes).value) if outcomes else blocks.text("not tested"))
             lines.append(line)
-        whole: list[Cell] = [blocks.strong("all"), blocks.text("")]
+        whole: list[Cell] = [blocks.strong("all"), blocks.text("all cases")]
         for serial in shown:
             unit = next(unit for unit in sources.units if unit["serial"] == serial)
             whole.append(blocks.verdict(unit.get("outcome")))

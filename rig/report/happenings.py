@@ -31,26 +31,30 @@ def happenings(sources: Sources) -> Block:
 
 
 def _flags(sources: Sources) -> Block:
-    rows: list[list[Cell]] = []
+    cases_of: dict[tuple[str, ...], list[str]] = {}  # the same said of several cases is one row
     for case in sources.cases:
         for flag in case.get("flags") or []:
-            rows.append(
-                [
-                    blocks.strong(case["unit"]),
-                    blocks.text(case["id"]),
-                    blocks.text(_when(case, flag)),
-                    blocks.text(wording.plain(str(flag["name"]))),
-                    blocks.text(flag.get("message")),
-                    blocks.text(flag.get("effect") or "none: the data were used"),
-                ]
-            )
+            said = (flag["name"], flag.get("message"), flag.get("effect") or "none: the data were used")
+            key = (str(case["unit"]), _when(case, flag), *[str(part) for part in said])
+            cases_of.setdefault(key, []).append(str(case["id"]))
+    rows = [
+        [
+            blocks.strong(unit),
+            blocks.text(wording.listed(cases)),
+            blocks.text(when),
+            blocks.text(wording.plain(name)),
+            blocks.text(message),
+            blocks.text(effect),
+        ]
+        for (unit, when, name, message, effect), cases in cases_of.items()
+    ]
     if not rows:
         return blocks.paragraph("Nothing was flagged, and no sample and no window was left out.")
     return blocks.table(
         "Flags, and what each did to the result",
         ["Unit", "Case", "Time in the case", "Flag", "What was found", "Effect"],
         rows,
-        [0.95, 0.95, 1.2, 1.0, 2.6, 1.3],
+        [0.9, 1.1, 1.2, 1.0, 2.5, 1.4],
     )
 
 
@@ -137,9 +141,7 @@ def environment(sources: Sources) -> Block:
     if drawing is None:
         parts.append(blocks.paragraph("No instrument recorded the temperature of the liquid in this run."))
     else:
-        words = (
-            "Temperature of the liquid at the flow sensors. Band: least to greatest sample; line: its middle."
-        )
+        words = "Temperature of the liquid at the flow sensors. Band: least to greatest sample; line: mean."
         parts.append(blocks.figures([blocks.figure(drawing, words, words, wide=True)]))
         rows = []
         for serial in sources.serials:

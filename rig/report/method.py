@@ -161,8 +161,8 @@ def acceptance(sources: Sources) -> Block:
         for place, criterion in enumerate(case.criteria):
             rows.append(
                 [
-                    blocks.strong(case.id if place == 0 else " "),
-                    blocks.text(", ".join(case.verifies) if place == 0 else " "),
+                    blocks.first_of(place, case.id),
+                    blocks.text(", ".join(case.verifies)) if place == 0 else blocks.again(" "),
                     blocks.text(wording.criterion(criterion.name)),
                     blocks.text(criterion.limit.text),
                     blocks.text(wording.meaning(criterion.name)),

@@ -8,27 +8,14 @@ from math import floor, isfinite, log10
 
 MINUS = "−"
 NONE = "–"  # no value
-UNITS = {
-    "ml": "mL",
-    "ml_h": "mL/h",
-    "ml_day": "mL/day",
-    "g": "g",
-    "g_h": "g/h",
-    "g_ml": "g/mL",
-    "pct": "%",
-    "c": "°C",
-    "k": "K",
-    "s": "s",
-    "h": "h",
-    "hpa": "hPa",
-    "nl_h": "nL/h",
-    "nl": "nL",
-    "mm": "mm",
-    "ug_h": "µg/h",
-    "ug_ml": "µg/mL",
-    "ul": "µL",
-    "mv": "mV",
-}
+SMALLER = (  # unit, below which value, times what, in which unit; the first that fits
+    ("g", 1e-3, 1e6, "µg"),
+    ("g", 0.1, 1e3, "mg"),
+    ("g/h", 1e-3, 1e6, "µg/h"),
+    ("g/h", 0.1, 1e3, "mg/h"),
+    ("mL", 0.1, 1e3, "µL"),
+    ("mL/h", 0.01, 1e3, "µL/h"),
+)
 SPELLED = {"degC": "°C", "uL": "µL", "ug": "µg", "ug/h": "µg/h", "ug/mL": "µg/mL", "1": ""}
 
 
@@ -75,13 +62,32 @@ def number(value: float | None, unit: str | None = None, digits: int = 4, signed
     """``value`` to so many significant digits, with its unit; very large and very small ones as powers of ten."""
     if value is None or not isfinite(value):
         return NONE if value is None else joined("not finite", "")
-    if isinstance(value, int) and abs(value) < 10**digits:
+    if value == round(value) and abs(value) < 1e7:
         return joined(_fixed(float(value), 0, signed), unit)
-    if value and not -5 <= _leading(value) < 7:
+    if _awkward(value):
         exponent = _leading(value)
-        mantissa = _fixed(value / 10.0**exponent, 1 - digits, signed)
+        mantissa = _bare(_fixed(value / 10.0**exponent, 1 - digits, signed))
         return joined(f"{mantissa} × 10{_raised(exponent)}", unit)
-    return joined(_fixed(value, exponent_of(None, value, digits), signed), unit)
+    return joined(_bare(_fixed(value, exponent_of(None, value, digits), signed)), unit)
+
+
+def _awkward(value: float) -> bool:
+    """Too small or too large to be read without a power of ten."""
+    return value != 0 and not -3 <= _leading(value) < 7
+
+
+def _bare(text: str) -> str:
+    """ "0.500" -> "0.5": these digits say nothing."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def handy(value: float | None, uncertainty: float | None, unit: str | None) -> tuple[float, str]:
+    """A factor and a unit in which a mass, a volume or a rate is a handy number: 20.3 µg/h, not 0.0000203 g/h."""
+    largest = max(abs(number) for number in (value or 0.0, uncertainty or 0.0) if isfinite(number))
+    for name, least, factor, smaller in SMALLER:
+        if unit == name and 0 < largest < least:
+            return factor, smaller
+    return 1.0, unit or ""
 
 
 def _raised(exponent: int) -> str:
@@ -99,13 +105,19 @@ def spread(uncertainty: float | None, unit: str | None) -> str:
     """An uncertainty to two significant digits, with its unit."""
     if uncertainty is None or not isfinite(uncertainty) or uncertainty == 0:
         return NONE if uncertainty is None else number(uncertainty, unit)
+    if _awkward(uncertainty):
+        exponent = _leading(uncertainty)
+        return joined(f"{_fixed(uncertainty / 10.0**exponent, -1)} × 10{_raised(exponent)}", unit)
     return joined(_fixed(uncertainty, exponent_of(uncertainty, uncertainty)), unit)
 
 
 def plus_minus(value: float | None, uncertainty: float | None, unit: str | None, signed: bool = False) -> str:
     """ "+3.02 ± 0.41 %"; without an uncertainty just the value."""
+    factor, unit = handy(value, uncertainty, unit)
+    value = None if value is None else value * factor
     if value is None or not uncertainty:
         return measured(value, uncertainty, unit, signed)
+    uncertainty *= factor
     return f"{measured(value, uncertainty, '', signed)} ± {spread(uncertainty, unit)}"
 
 

@@ -42,12 +42,15 @@ def timeline(
         width_mm=WIDE_MM,
         height_mm=height_mm,
         left_mm=24.0,
-        legend=4,
+        legend=5,
     )
 
 
 def _case_bar(axes: Axes, data: CaseData, row: int, last_h: float) -> None:
     start_h, end_h = data.started_ns / NS_PER_H, data.finished_ns / NS_PER_H
+    if data.ended != "completed":
+        name = _once(axes, "ended early or refused")
+        axes.plot([end_h], [row], color=BLACK, marker="X", markersize=5, linestyle="none", label=name)
     axes.barh(row, end_h - start_h, left=start_h, height=0.56, facecolor=PALE, edgecolor=BLACK, linewidth=0.5)
     room = int((end_h - start_h) / last_h * 85)
     if room >= 6:
@@ -111,10 +114,9 @@ def temperature(units: Sequence[str], cases: Sequence[CaseData]) -> str | None:
     def draw(axes: Axes) -> None:
         for data, band in bands:
             look = drawing.look(units.index(data.unit))
-            middle = (band.low + band.high) / 2
             axes.plot(
                 band.t_h,
-                middle,
+                band.mean,
                 color=look["color"],
                 linestyle=look["linestyle"],
                 linewidth=0.9,

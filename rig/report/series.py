@@ -35,22 +35,24 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """Least and greatest value in each of some hundred equal intervals of time, their middles in h."""
+    """Least, greatest and mean value in each of some hundred equal intervals of time, their middles in h."""
 
     t_h: Floats
     low: Floats
     high: Floats
+    mean: Floats
 
 
 EMPTY = Curve(np.empty(0), np.empty(0))
 
 
 def envelope(t_h: Floats, y: Floats, bins: int = 240) -> Band:
-    """Least and greatest ``y`` in each of ``bins`` equal intervals of time; nan where there are no samples."""
+    """Least, greatest and mean ``y`` in each of ``bins`` equal intervals of time; nan where there are no samples."""
     finite = np.isfinite(y)
     t_h, y = t_h[finite], y[finite]
     if t_h.size == 0:
-        return Band(np.empty(0), np.empty(0), np.empty(0))
+        return Band(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+    bins = max(1, min(bins, t_h.size // 4))  # few samples: no interval without one
     begin, end = float(t_h[0]), float(t_h[-1])
     width = (end - begin) / bins or 1.0
     place = np.clip(((t_h - begin) / width).astype(np.int64), 0, bins - 1)
@@ -59,8 +61,11 @@ def envelope(t_h: Floats, y: Floats, bins: int = 240) -> Band:
     np.maximum.at(high, place, y)
     empty = np.isinf(low)
     low[empty], high[empty] = np.nan, np.nan
+    count = np.bincount(place, minlength=bins).astype(np.float64)
+    count[empty] = np.nan
+    mean = np.bincount(place, weights=y, minlength=bins) / count
     middles = np.arange(bins, dtype=np.float64) + 0.5
-    return Band(np.asarray(begin + middles * width, dtype=np.float64), low, high)
+    return Band(np.asarray(begin + middles * width, dtype=np.float64), low, high, mean)
 
 
 def flow_band(flow: FlowSeries, step: Step, zero_ns: int, bins: int = 240) -> Band:

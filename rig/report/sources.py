@@ -113,3 +113,9 @@ def _profiles(folder: Path) -> list[str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def criterion_of(result: Results | None, name: str) -> Results | None:
+    """The criterion of that name of one case on one unit, if it has one."""
+    found: list[Results] = (result or {}).get("criteria") or []
+    return next((criterion for criterion in found if criterion["name"] == name), None)

@@ -17,16 +17,16 @@ OUTCOMES = (
 )
 CRITERIA = {
     "mean_error": "mean error A",
-    "alarms": "alarms during the case",
-    "single_dose": "largest deviation of a single bolus",
-    "share_inside": "share of boluses inside the single-dose limit",
-    "claimed_delivery": "volume the pump claims against programmed",
+    "alarms": "alarms",
+    "single_dose": "furthest single bolus",
+    "share_inside": "share of boluses inside",
+    "claimed_delivery": "volume the pump claims",
 }
 MEANINGS = {
     "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
     "alarms": "alarms the pump raised during the case",
     "single_dose": "the bolus that deviates most from the commanded volume",
-    "share_inside": "how many of the boluses lie inside the single-dose limit",
+    "share_inside": "how many of the boluses lie inside the limit the plan sets for this count",
     "claimed_delivery": "what the pump's own counter says it delivered, against what it was programmed to deliver",
 }
 PROCEDURES = {"flow_accuracy": "flow accuracy by weighing", "bolus": "single boluses by weighing"}
@@ -79,7 +79,7 @@ def criterion(name: str) -> str:
     """What a criterion is called in a table."""
     window = re.fullmatch(r"trumpet_([0-9.]+)_(min|h|s)", name)
     if window:
-        return f"error in any {window[1]} {window[2]} window"
+        return f"error in any {window[1]}\u00a0{window[2]}"
     return CRITERIA.get(name, plain(name))
 
 
@@ -123,7 +123,10 @@ def role(name: str) -> str:
 def signed(unit: str | None, name: str) -> bool:
     """Whether a value is a deviation, whose sign matters."""
     return unit == "%" and (
-        "error" in name or "deviation" in name or name in ("single_dose", "claimed_delivery")
+        "error" in name
+        or "deviation" in name
+        or name.startswith("trumpet_")
+        or name in ("single_dose", "claimed_delivery")
     )
 
 
