@@ -43,7 +43,7 @@ def shown(value: object) -> str:
 
 def _text_needed(value: object, what: str, example: str) -> str:
     if not isinstance(value, str):
-        raise refused(f"{what} is needed here, not {shown(value)}", f"write {example}")
+        raise refused(f"{what} is needed here, not {shown(value)}", f"such as {example}")
     return value
 
 

@@ -146,8 +146,8 @@ class FlowAccuracyCase(CommonCase):
         if self.settle_s and whole_multiple(self.settle_s, every) is None:
             hint = f"choose a multiple of {every:g} s"
             yield ("settle",), "the settling time is no whole multiple of the sample interval", hint
-        windows = list(self._windows_contradictions())
-        yield from windows
+        if whole_multiple(whole_period, every) is not None:
+            yield from self._windows_contradictions()
         if not self.accept.criteria() and not self.accept.trumpet:
             yield (
                 ("accept",),

@@ -175,10 +175,11 @@ def _table_before(found: TomlLines, line: int) -> KeyPath:
 
 
 def _syntax_hint(written: str, said: str) -> str:
+    if re.match(r"[\w.-]+\s*=\s*(#.*)?$", written):
+        return "there is no value after '='"
     if re.search(r"=\s*[-+]?[0-9.,]+\s*[A-Za-z%]", written) or re.search(r"=\s*[-+]?[0-9]+,[0-9]", written):
         return 'a quantity stands in quotes with its unit: rate = "0.5 mL/day"'
     if re.search(r"=\s*[^\s\"'\[{0-9+-]", written) and not re.search(r"=\s*(true|false|inf|nan)\b", written):
         return 'a text stands in quotes: id = "lowest-rate"'
-    if re.match(r"[\w.-]+\s*=\s*$", written):
-        return "there is no value after '='"
-    return "the parser says: " + said[:1].lower() + said[1:]
+    parser_says = said.split(" (at ", maxsplit=1)[0]
+    return "the parser says: " + parser_says[:1].lower() + parser_says[1:]

@@ -249,7 +249,7 @@ PLAN_FAULTS = {
         "a quantity stands in quotes",
     ),
     "id without quotes": ('id = "slow"', "id = slow" + HERE, "slow", "id", "a text stands in quotes"),
-    "no value": ('settle = "6 h"', "settle =" + HERE, "slow", "settle", "not TOML"),
+    "no value": ('settle = "6 h"', "settle =" + HERE, "slow", "settle", "no value after"),
     "colon for equals": ('settle = "6 h"', 'settle: "6 h"' + HERE, "slow", "settle", "not TOML"),
     "unclosed list": ('["SRS-017"]', '["SRS-017"' + HERE, "slow", "verifies", "not TOML"),
 }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 import pytest
 
-from rig.definitions.bench_file import load_bench
+from rig.definitions.bench_file import BenchTable, load_bench
 from rig.definitions.check import check_plan_on_bench
+from rig.definitions.instruments import BalanceInstrument, FlowInstrument, PumpInstrument, SimulatedUnit
 from rig.definitions.plan_file import load_plan
+from rig.definitions.tables import Table
+from rig.definitions.unit_file import UnitFile
 
 ROOT = Path(__file__).parents[2]
 PLANS = ["test_plans/flow_accuracy.plan.toml", "test_plans/bolus.plan.toml", "tests/data/short.plan.toml"]
@@ -74,6 +78,17 @@ def test_rates_and_boluses() -> None:
 
 def test_the_short_plan_takes_less_than_a_minute() -> None:
     assert sum(case.duration_s for case in load_plan(ROOT / PLANS[2]).cases) < 60
+
+
+@pytest.mark.parametrize(
+    "table", [BenchTable, UnitFile, PumpInstrument, BalanceInstrument, FlowInstrument, SimulatedUnit]
+)
+def test_the_example_bench_explains_every_key(table: type[Table]) -> None:
+    text = (ROOT / "fixtures/example.bench.toml").read_text(encoding="utf-8")
+    keys = [field.alias or name for name, field in table.model_fields.items()]
+    assert [
+        key for key in keys if not re.search(rf"^(# )?{key} = |^\[unit\.{key}\]", text, re.MULTILINE)
+    ] == []
 
 
 def test_lines_are_short_enough_to_be_read() -> None:
