@@ -1,0 +1,173 @@
+"""Judges a bolus case: IEC 60601-2-24:2012, 201.12.1 (25 successive boluses), each between two weighings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.analysis.bolus import DoseStatistics, dose_statistics
+from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_error
+from rig.analysis.gravimetry import Evaporation
+from rig.analysis.uncertainty import Budget
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.cases import BolusCase
+from rig.judge.findings import NS_PER_S, Findings, Value
+from rig.judge.pump_claims import claimed_boluses
+from rig.judge.weighing import (
+    NotMeasuredError,
+    blank_flags,
+    blank_measurements,
+    evaporation_of,
+    the_step,
+    weighing_on,
+)
+from rig.judge.witnesses import flow_flags, stall_flags
+from rig.record.case_data import CaseData, Dose
+
+Floats = NDArray[np.float64]
+
+
+def find_bolus(
+    data: CaseData, case: BolusCase, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> Findings:
+    """Everything that the record of one bolus case shows."""
+    found = Findings(
+        set={
+            "bolus_ml": case.bolus_ml,
+            "bolus_duration_s": case.bolus_duration_s,
+            "count": case.count,
+            "interval_s": case.interval_s,
+            "settle_s": case.settle_s,
+            "blank_s": case.blank_s,
+            "reference_temperature_c": reference_temperature_c,
+        },
+        flags=stall_flags(data),
+    )
+    try:
+        found.flags += flow_flags(data, the_step(data, "sample"))
+        claimed = claimed_boluses(data, case.bolus_ml)
+        if claimed is not None:
+            found.budgets["claimed_delivery"] = claimed
+            found.values["claimed_delivery"] = Value.of(claimed)
+            found.measurements["claimed_delivery"] = Value.of(claimed)
+        _weigh(found, data, case, weighing_on(unit, bench, reference_temperature_c))
+    except NotMeasuredError as reason:
+        found.unmeasured = str(reason)
+    return found
+
+
+def _weigh(found: Findings, data: CaseData, case: BolusCase, weighing: Weighing) -> None:
+    if len(data.doses) < case.count:
+        raise NotMeasuredError(f"{len(data.doses)} of {case.count} boluses were weighed")
+    evaporation = evaporation_of(data, weighing.balance)
+    found.measurements |= blank_measurements(evaporation)
+    found.flags += blank_flags(data, evaporation)
+
+    singles = [delivery_error(_weighed(dose), case.bolus_ml, evaporation, weighing) for dose in data.doses]
+    volumes = np.array([delivered_ml(_weighed(dose), evaporation, weighing) for dose in data.doses])
+    widest = max(singles, key=lambda budget: budget.expanded_uncertainty)
+    limit = case.inside_limit
+    statistics = dose_statistics(
+        volumes,
+        case.bolus_ml,
+        None if limit is None else limit.low,
+        None if limit is None else limit.high,
+        widest.expanded_uncertainty,
+    )
+    mean = _mean_error(data.doses, volumes, case.bolus_ml, evaporation, weighing)
+    furthest = singles[
+        statistics.largest_index
+        if statistics.furthest_pct == statistics.largest_pct
+        else statistics.smallest_index
+    ]
+    found.budgets |= {"mean_error": mean, "single_dose": furthest}
+    found.values |= {"mean_error": Value.of(mean), "single_dose": Value.of(furthest)}
+    share = _share_inside(statistics)
+    if share is not None:
+        found.values["share_inside"] = found.measurements["share_inside"] = share
+    found.measurements |= _measurements(statistics, mean, furthest)
+    found.doses = [
+        {
+            "index": dose.index,
+            "commanded_ml": dose.commanded_ml,
+            "volume_ml": float(volume),
+            "deviation_pct": budget.value,
+            "expanded_uncertainty_pct": budget.expanded_uncertainty,
+            "expanded_uncertainty_ml": budget.expanded_uncertainty / 100 * case.bolus_ml,
+            "started_s": dose.started_t_ns / NS_PER_S,
+        }
+        for dose, volume, budget in zip(data.doses, volumes, singles, strict=True)
+    ]
+
+
+def _weighed(dose: Dose) -> Difference:
+    return Difference.between(
+        dose.before_g,
+        dose.after_g,
+        dose.weighed_before_t_ns / NS_PER_S,
+        dose.weighed_after_t_ns / NS_PER_S,
+    )
+
+
+def _mean_error(
+    doses: tuple[Dose, ...],
+    volume_ml: Floats,
+    commanded_ml: float,
+    evaporation: Evaporation,
+    weighing: Weighing,
+) -> Budget:
+    """Error of the mean dose with its budget.
+
+    Noise of the readings averages out over the doses, and so do the steps of the walk of the zero point,
+    which do not overlap; a common error of evaporation, density or linearity does not. A reading that ends
+    one dose and begins the next (the same moment) cancels.
+    """
+    weights: dict[int, float] = {}
+    for dose in doses:
+        weights[dose.weighed_after_t_ns] = weights.get(dose.weighed_after_t_ns, 0.0) + 1 / len(doses)
+        weights[dose.weighed_before_t_ns] = weights.get(dose.weighed_before_t_ns, 0.0) - 1 / len(doses)
+    times_s = [(dose.weighed_after_t_ns - dose.weighed_before_t_ns) / NS_PER_S for dose in doses]
+    middles_s = [(dose.weighed_after_t_ns + dose.weighed_before_t_ns) / 2 / NS_PER_S for dose in doses]
+    mean = Difference(
+        display_g=float(np.mean([dose.after_g - dose.before_g for dose in doses])),
+        noise_weight=math.sqrt(math.fsum(weight**2 for weight in weights.values())),
+        drift_s=math.fsum(times_s) / len(doses) ** 2,
+        evaporating_s=math.fsum(times_s) / len(doses),
+        middle_s=math.fsum(middles_s) / len(doses),
+    )
+    budget = delivery_error(mean, commanded_ml, evaporation, weighing)
+    return Budget(100 * (float(volume_ml.mean()) / commanded_ml - 1), "%", budget.components)
+
+
+def _share_inside(statistics: DoseStatistics) -> Value | None:
+    """Share of the doses inside the limit in %; how small and how large it may be, each dose being
+    uncertain.
+    """
+    inside, surely, possibly = statistics.inside, statistics.inside_surely, statistics.inside_possibly
+    if inside is None or surely is None or possibly is None:
+        return None
+    least, most = 100 * surely / statistics.count, 100 * possibly / statistics.count
+    reason = ""
+    if least != most:
+        reason = f"between {least:.3g} % and {most:.3g} % with the uncertainty of a single dose"
+    return Value(100 * inside / statistics.count, "%", possible=(least, most), reason=reason)
+
+
+def _measurements(statistics: DoseStatistics, mean: Budget, single: Budget) -> dict[str, Value]:
+    u_single, k_single = single.expanded_uncertainty, single.coverage_factor
+    told = {
+        "mean_dose": Value(
+            statistics.mean_ml,
+            "mL",
+            mean.expanded_uncertainty * statistics.mean_ml / (100 + mean.value),
+            mean.coverage_factor,
+        ),
+        "mean_error": Value.of(mean),
+        "largest_deviation": Value(statistics.largest_pct, "%", u_single, k_single),
+        "smallest_deviation": Value(statistics.smallest_pct, "%", u_single, k_single),
+    }
+    if statistics.standard_deviation_pct is not None:
+        told["standard_deviation_of_doses"] = Value(statistics.standard_deviation_pct, "%")
+    return told

@@ -1,0 +1,142 @@
+"""From the record of a case and the bench file to what the analysis of a weighing needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.analysis.delivery import Weighing
+from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slope, slope
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.errors import DefinitionError
+from rig.judge.findings import NS_PER_S, Flag, Kind, Value, time_text
+from rig.record.case_data import CaseData, Step
+
+Floats = NDArray[np.float64]
+NG_PER_G = 1e6  # µg
+UNSTABLE_SHARE = 0.2  # of the readings of a blank, when nothing flows
+
+
+class NotMeasuredError(Exception):
+    """The record does not hold what a value needs. The text is the reason that a reader is given."""
+
+
+def weighing_on(unit: UnitFile, bench: BenchFile, reference_temperature_c: float) -> Weighing:
+    """How display becomes volume on this bench. Raises NotMeasuredError without a balance."""
+    if unit.balance is None:
+        raise NotMeasuredError(f"unit {unit.serial} has no balance")
+    return Weighing(
+        Conditions(
+            reference_temperature_c=reference_temperature_c,
+            reference_temperature_u_k=bench.fluid_temperature_u_k,
+            air_temperature_c=bench.air_temperature_c,
+            air_temperature_u_k=bench.air_temperature_u_k,
+            air_pressure_hpa=bench.air_pressure_hpa,
+            air_pressure_u_hpa=bench.air_pressure_u_hpa,
+            air_humidity_pct=bench.air_humidity_pct,
+            air_humidity_u_pct=bench.air_humidity_u_pct,
+        ),
+        BalanceFigures(
+            resolution_g=unit.balance.resolution_g,
+            repeatability_g=unit.balance.repeatability_g,
+            linearity_g=unit.balance.linearity_g,
+            drift_24h_g=unit.balance.drift_24h_g,
+            sensitivity_ppm=unit.balance.sensitivity_ppm or 0.0,
+        ),
+        tube_mm=unit.outlet_diameter_mm,
+        vessel_mm=unit.vessel_diameter_mm,
+    )
+
+
+def the_step(data: CaseData, name: str) -> Step:
+    """The step of that name. Raises NotMeasuredError if the case did not come that far."""
+    step = data.step(name)
+    if step is None:
+        raise NotMeasuredError(f"the case did not come to the step '{name}'")
+    return step
+
+
+def readings_in(data: CaseData, step: Step) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Balance readings received in a step: s since the run began, g, stable."""
+    inside = (data.mass.t_ns >= step.start_ns) & (data.mass.t_ns <= step.end_ns)
+    return data.mass.t_ns[inside] / NS_PER_S, data.mass.mass_g[inside], data.mass.stable[inside]
+
+
+def evaporation_of(data: CaseData, balance: BalanceFigures) -> Evaporation:
+    """What the blanks before and after say. Raises NotMeasuredError if one of them is missing or too short."""
+    return Evaporation(_blank(data, "blank_before", balance), _blank(data, "blank_after", balance))
+
+
+def _blank(data: CaseData, name: str, balance: BalanceFigures) -> Slope:
+    t_s, mass_g, _ = readings_in(data, the_step(data, name))
+    try:
+        return slope(t_s, mass_g, balance)
+    except DefinitionError as error:
+        raise NotMeasuredError(f"the evaporation is not known, {name}: {error.message}") from error
+
+
+def blank_measurements(evaporation: Evaporation) -> dict[str, Value]:
+    """The two rates of evaporation, in µg/h, with k = 2."""
+    return {
+        f"evaporation_{when}": Value(
+            -blank.rate_g_h * NG_PER_G, "ug/h", 2 * blank.standard_uncertainty_g_h * NG_PER_G, 2.0
+        )
+        for when, blank in (("before", evaporation.before), ("after", evaporation.after))
+    }
+
+
+def blank_flags(data: CaseData, evaporation: Evaporation) -> list[Flag]:
+    """Blanks whose readings scatter more than the balance should, or were not stable."""
+    flags = []
+    for name, blank in (("blank_before", evaporation.before), ("blank_after", evaporation.after)):
+        step = the_step(data, name)
+        _, _, stable = readings_in(data, step)
+        if blank.excess > 1.0:
+            flags.append(
+                Flag(
+                    "balance_noisier_than_stated",
+                    f"in {name} the readings scatter {blank.excess:.2g} times more than noise and drift stated "
+                    "for the balance explain",
+                    step.start_ns,
+                    step.end_ns,
+                    "the uncertainties of noise, drift and evaporation are enlarged by that factor",
+                )
+            )
+        unstable = int((~stable).sum())
+        if unstable > UNSTABLE_SHARE * len(stable):
+            flags.append(
+                Flag(
+                    "unstable_readings",
+                    f"in {name}, with the pump stopped, {unstable} of {len(stable)} readings were not stable",
+                    step.start_ns,
+                    step.end_ns,
+                    "none: the readings were used as they are",
+                )
+            )
+    return flags
+
+
+def flat_flags(t_s: Floats, mass_g: Floats, expected_g: Floats, figures: BalanceFigures) -> list[Flag]:
+    """Where the display stood still although far more than a digit should have flowed in each interval.
+
+    ``expected_g``: change expected in each interval, shape (n - 1,). Two successive intervals without any
+    change make a flat line: at rest, noise would still move the last digit.
+    """
+    still = (np.diff(mass_g) == 0.0) & (np.abs(expected_g) > 10 * figures.reading_g)
+    flags, begin = [], 0
+    for index, flat in enumerate([*still.tolist(), False]):
+        if flat:
+            continue
+        if index - begin >= 2:
+            start_ns, end_ns = round(t_s[begin] * NS_PER_S), round(t_s[index] * NS_PER_S)
+            flags.append(
+                Flag(
+                    "balance_flat",
+                    f"the display did not change for {time_text(end_ns - start_ns)}",
+                    start_ns,
+                    end_ns,
+                    kind=Kind.MEASUREMENT,
+                )
+            )
+        begin = index + 1
+    return flags
