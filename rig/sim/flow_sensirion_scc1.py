@@ -106,6 +106,7 @@ class SimulatedFlowSensor:
         self.noise_nl_min, self.offset_nl_min, self.gain_error = noise_nl_min, offset_nl_min, 0.0
         self.limit_nl_min = 32_000.0
         self.air = self.stuck = False
+        self.air_blinds = True  # no flow is seen while air is in line
         self._commands: dict[int, Callable[[bytes], bytes]] = {
             0x24: self._type, 0x25: self._i2c, 0x30: self._status, 0x33: self._start, 0x34: self._stop,
             0x35: self._last, 0x36: self._read_buffer, 0x37: self._totaliser, 0x38: self._total_value,
@@ -145,7 +146,7 @@ class SimulatedFlowSensor:
             flow += self.offset_nl_min
         if self.noise_nl_min:
             flow += self.noise_nl_min * self._random.standard_normal(len(t_ns))
-        if self.air:
+        if self.air and self.air_blinds:
             flow[:] = 0.0
         limit = min(self.limit_nl_min, 32767 * self.nl_min_per_unit / self.scale)
         flags = np.where(np.abs(flow) >= limit, HIGH_FLOW, 0) + (AIR if self.air else 0)
@@ -186,6 +187,7 @@ class SimulatedFlowSensor:
             return
         address, command, length, data = content[0], content[1], content[2], content[3:-1]
         answer, state = b"", OK
+        error_flag = 0x80 if self.device_state else 0  # as it was when the command came
         try:
             if ~sum(content[:-1]) & 0xFF != content[-1]:
                 raise CommandFailed(WRONG_CHECKSUM)
@@ -198,8 +200,7 @@ class SimulatedFlowSensor:
             state = self.last_error = failed.state
         if address == 0xFF or self.silent:  # all carry out a broadcast, nobody answers
             return
-        state |= 0x80 if self.device_state else 0
-        reply = frame(bytes([address, command, state, len(answer)]) + answer)
+        reply = frame(bytes([address, command, state | error_flag, len(answer)]) + answer)
         self.line.answer(reply, self.processing_s + self.reply_delay_us / 1e6)
 
     # Commands: data in, data out

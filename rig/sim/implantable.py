@@ -178,7 +178,8 @@ class ImplantablePump:
     @property
     def clock_s(self) -> int:
         passed_ns = self.clock.now_ns() - self._clock_set_ns
-        return (self._clock_s + math.floor(passed_ns * (1 + self.clock_drift_ppm * 1e-6)) // NS_PER_S) % 2**32
+        passed_ns += round(passed_ns * self.clock_drift_ppm * 1e-6)
+        return (self._clock_s + passed_ns // NS_PER_S) % 2**32
 
     @property
     def up_s(self) -> int:

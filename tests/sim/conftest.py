@@ -129,7 +129,7 @@ def crc_line() -> Callable[[str, str], bytes]:
 
 
 @pytest.fixture
-def repository() -> Iterator[Path]:
+def repository() -> Path:
     return Path(__file__).resolve().parents[2]
 
 

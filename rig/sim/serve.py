@@ -1,0 +1,134 @@
+"""``rig sim``: the simulated instruments of a bench behind ports that any client can open."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import selectors
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from rig.definitions.bench_file import BenchFile, load_bench
+from rig.errors import DefinitionError, Where
+from rig.sim.build import simulate
+from rig.sim.paced import PacedClock
+from rig.sim.served_bench import served_bench_text
+from rig.sim.served_ports import PseudoTerminal, ServedPort, TcpServer
+from rig.transport import WirePort
+
+
+def serve(
+    bench_path: Path | str, *, tcp: bool = False, speed: float = 1.0, stdin: IO[str], stdout: IO[str]
+) -> None:
+    """Serve every simulated instrument of a bench until ``stdin`` closes, or SIGINT or SIGTERM comes.
+
+    The first line on ``stdout`` is JSON: ``instruments`` (by "serial/role": ``driver``, ``address``) and
+    ``bench``, the path of a bench file like the given one, with these addresses and ``simulated = true``. It
+    lies, with the links to the pseudo-terminals, in a folder that goes at the end.
+
+    Raises DefinitionError: bench wrong, nothing simulated on it, no such speed, no pseudo-terminals here.
+    """
+    bench = load_bench(bench_path)
+    names = [
+        (unit.serial, each.role) for unit in bench.units for each in unit.instruments if each.is_simulated
+    ]
+    if not names:
+        raise DefinitionError("no instrument of this bench is simulated", Where(str(bench_path)))
+    if not (math.isfinite(speed) and speed > 0):
+        raise DefinitionError(
+            f"a speed of {speed:g} is not possible", hint="1 is real time, 60 a minute a second"
+        )
+    if not tcp and os.name != "posix":
+        raise DefinitionError("there are no pseudo-terminals on this system", hint="use --tcp")
+    folder = Path(tempfile.mkdtemp(prefix="rig-sim-"))
+    ports: dict[tuple[str, str], ServedPort] = {}
+    selector = selectors.DefaultSelector()
+    try:
+        clock = PacedClock(speed)
+        world = simulate(bench, clock)
+        for serial, role in names:
+            device = world.port(serial, role)
+            link = None if tcp else folder / f"{serial}-{role}"
+            ports[serial, role] = _connect(selector, clock, device, link)
+        with _until_the_end(selector, stdin) as ended:
+            _announce(bench, ports, folder, stdout)
+            while not ended():
+                clock.advance()
+                for key, _ in selector.select(clock.seconds_to_next()):
+                    key.data()
+    finally:
+        for port in ports.values():
+            port.close()
+        selector.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _connect(
+    selector: selectors.BaseSelector, clock: PacedClock, device: WirePort, link: Path | None
+) -> ServedPort:
+    def heard(data: bytes) -> None:
+        clock.advance()  # what was due before these bytes came happens before them
+        device.receive(data)
+
+    port = TcpServer(selector, heard) if link is None else PseudoTerminal(selector, link, heard)
+    device.attach(lambda at_ns, data: clock.call_at(at_ns, lambda: port.write(data)))
+    return port
+
+
+def _announce(
+    bench: BenchFile, ports: dict[tuple[str, str], ServedPort], folder: Path, stdout: IO[str]
+) -> None:
+    addresses = {name: port.address for name, port in ports.items()}
+    served = folder / "served.bench.toml"
+    served.write_text(served_bench_text(bench, addresses), encoding="utf-8")
+    drivers = {(unit.serial, each.role): each.driver for unit in bench.units for each in unit.instruments}
+    instruments = {
+        f"{serial}/{role}": {"driver": drivers[serial, role], "address": address}
+        for (serial, role), address in addresses.items()
+    }
+    stdout.write(json.dumps({"instruments": instruments, "bench": str(served)}) + "\n")
+    stdout.flush()
+
+
+@contextlib.contextmanager
+def _until_the_end(selector: selectors.BaseSelector, stdin: IO[str]) -> Iterator[Callable[[], bool]]:
+    """Wake ``selector`` when ``stdin`` closes or a signal comes; the function says whether one has."""
+    bell, ringer = socket.socketpair()
+    bell.setblocking(False)
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        with contextlib.suppress(OSError):  # it had ended anyway
+            ringer.send(b"\0")
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        end()
+
+    def watch_stdin() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while os.read(stdin.fileno(), 4096):  # not stdin.read: its lock must be free at exit
+                pass
+        end()
+
+    signals = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, on_signal) for number in signals}
+    selector.register(bell, selectors.EVENT_READ, lambda: None)
+    threading.Thread(target=watch_stdin, name="stdin", daemon=True).start()
+    try:
+        yield over.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        selector.unregister(bell)
+        bell.close()
+        ringer.close()
