@@ -45,6 +45,7 @@ class Journal:
         self._count, self._head = 0, FIRST_PREV
         self._synced = 0  # so many records are known to be on the disk
         self._failure = ""  # why nothing more is taken
+        self._sync_failed = False
         self._told = False  # somebody was told of the failure
         self._closed = False
         self._append_lock, self._sync_lock = threading.Lock(), threading.Lock()
@@ -93,14 +94,14 @@ class Journal:
                 self._fail(f"interrupted while record {seq} ({kind}) was written")
                 raise
         if durable:
-            self._sync_up_to(seq + 1)
+            self._await_sync(seq + 1)
         elif not self._unsynced.is_set():
             self._unsynced.set()
         return seq
 
     def sync(self) -> None:
         """Return when all records so far are on the disk."""
-        self._sync_up_to(self._count)
+        self._await_sync(self._count)
 
     def refuse_because(self, reason: str) -> None:
         """Take no further record: something that belongs to this record of the run was lost."""
@@ -115,53 +116,53 @@ class Journal:
         self._stop.set()
         self._unsynced.set()
         self._flusher.join()
-        try:
-            if not (self._failure and self._told):
-                self._sync_up_to(self._count)
-        finally:
-            os.close(self._descriptor)
+        synced = self._sync_up_to(self._count)
+        os.close(self._descriptor)
+        if (self._failure or not synced) and not self._told:
+            raise self._refusal()
 
     def _line(self, seq: int, kind: str, fields: dict[str, object]) -> bytes:
         if not RESERVED.isdisjoint(fields):
             raise IntegrityError(
                 f"record {seq} ({kind}): {sorted(RESERVED & fields.keys())} are the journal's own"
             )
-        for name, value in fields.items():
-            if type(value) not in _PLAIN:
-                _check(value, f"record {seq} ({kind}): '{name}'")
         record = {"kind": kind, "prev": self._head, "seq": seq, "t_ns": self._now_ns(), **fields}
         try:
+            for name, value in fields.items():
+                if type(value) not in _PLAIN:
+                    _check(value, f"record {seq} ({kind}): '{name}'")
             return _utf8(_encode(record))
-        except (ValueError, RecursionError) as error:
+        except RecursionError as error:
+            raise IntegrityError(f"record {seq} ({kind}): nested too deeply; not recorded") from error
+        except ValueError as error:
             name = next((name for name, value in fields.items() if _has_non_finite(value)), "")
             why = f"'{name}' has a number that is not finite" if name else str(error)
             raise IntegrityError(f"record {seq} ({kind}): {why}; not recorded") from error
 
-    def _sync_up_to(self, count: int) -> None:
-        """Whoever comes first syncs for all who wait."""
+    def _await_sync(self, count: int) -> None:
+        if not self._sync_up_to(count) or self._failure:
+            raise self._refusal()
+
+    def _sync_up_to(self, count: int) -> bool:
+        """Whether so many records are on the disk; whoever comes first syncs for all who wait."""
         with self._sync_lock:
-            if self._synced >= count:
-                return
-            if self._failure:
-                raise self._refusal()
-            reached = self._count
-            try:
-                sync_data(self._descriptor)
-            except OSError as error:
-                self._fail(f"cannot be brought to the disk: {error.strerror or error}")
-                raise self._refusal() from error
-            self._synced = reached
+            if self._synced < count and not self._sync_failed:
+                reached = self._count
+                try:
+                    sync_data(self._descriptor)
+                    self._synced = reached
+                except OSError as error:  # a second try may succeed falsely: the system has dropped the data
+                    self._sync_failed = True
+                    self._fail(f"cannot be brought to the disk: {error.strerror or error}")
+            return self._synced >= count
 
     def _sync_in_groups(self) -> None:
         while not self._stop.is_set():
             self._unsynced.wait()
             self._stop.wait(GROUP_SYNC_S)
             self._unsynced.clear()
-            try:
-                self._sync_up_to(self._count)
-            except IntegrityError:
-                self._told = False  # nobody heard it here: the next append, or the close, tells
-                return
+            if not self._sync_up_to(self._count):
+                return  # the next append, or the close, tells
 
     def _fail(self, why: str) -> None:
         self._failure = self._failure or f"{self.path}: {why}; no further record is taken"

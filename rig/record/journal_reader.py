@@ -67,12 +67,14 @@ class _Line:
 class JournalReader:
     """Iterate once for the sound records; ``head``, ``count`` and ``problems`` are complete after that.
 
+    ``last_byte`` is where the last sound record begins.
+
     ``expected_head``, if known (the manifest has it), tells whether the last record is the one that was written.
     """
 
     def __init__(self, path: Path, expected_head: str | None = None) -> None:
         self.path, self._expected_head = path, expected_head
-        self.head, self.count = FIRST_PREV, 0
+        self.head, self.count, self.last_byte = FIRST_PREV, 0, 0
         self.problems: list[Problem] = []
         self._unlisted = 0
         self._torn: tuple[int, int] | None = None  # its first byte, its length
@@ -107,7 +109,7 @@ class JournalReader:
             self.problems.append(Problem(f"{self._unlisted} more breaks after these", None, None))
 
     def _accept(self, line: _Line) -> Record:
-        self.head, self.count = line.digest, self.count + 1
+        self.head, self.count, self.last_byte = line.digest, self.count + 1, line.byte
         assert line.record is not None
         return line.record
 

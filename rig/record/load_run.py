@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def load_run(path: Path) -> RunRecord:
                 case "verdict":
                     verdicts.append(record)
                 case "case_started":
-                    case = _CaseBeingRead(record)
+                    case = _CaseBeingRead(record, record["procedure"])
                     begun.append(case)
                     current[record["case"], record["unit"]] = case
                 case _:
@@ -83,8 +84,11 @@ def load_run(path: Path) -> RunRecord:
 @dataclass
 class _CaseBeingRead:
     started: Record
+    procedure: str
     last_ns: int = 0
     end: Record | None = None
+    ended: str = "unfinished"
+    message: str = ""
     read_back: Record | None = None
     steps: list[tuple[str, int]] = field(default_factory=list)
     masses: list[tuple[int, float, bool]] = field(default_factory=list)
@@ -100,20 +104,21 @@ class _CaseBeingRead:
 
     def take(self, record: Record) -> bool:
         """Put a record where it belongs; False if its kind has no place here."""
-        self.last_ns = max(self.last_ns, record["t_ns"])
+        self.last_ns = max(self.last_ns, _int64(record["t_ns"]))
         kind = record["kind"]
         if kind == "mass":
-            self.masses.append((record["received_ns"], record["mass_g"], record["stable"]))
+            self.masses.append((_int64(record["received_ns"]), _number(record["mass_g"]), record["stable"]))
         elif kind == "flow":
             self._take_flow(record)
         elif kind == "dose":
-            self.doses.append(Dose(**{name: record[name] for name in Dose.__dataclass_fields__}))
+            self.doses.append(Dose(**{name: _number(record[name]) for name in Dose.__dataclass_fields__}))
         elif kind == "step":
             self.steps.append((record["name"], record["t_ns"]))
         elif kind == "read_back":
             self.read_back = record
         elif kind == "case_finished":
             self.end = record
+            self.ended, self.message = record["ended"], record["message"]
         elif kind in self.lists:
             self.lists[kind].append(record)
         else:
@@ -143,11 +148,11 @@ class _CaseBeingRead:
         return CaseData(
             case=self.started["case"],
             unit=self.started["unit"],
-            procedure=self.started["procedure"],
+            procedure=self.procedure,
             started_ns=started_ns,
             finished_ns=finished_ns,
-            ended=self.end["ended"] if self.end else "unfinished",
-            message=self.end["message"] if self.end else "",
+            ended=self.ended,
+            message=self.message,
             steps=tuple(Step(name, start, end) for (name, start), end in zip(self.steps, ends, strict=False)),
             mass=MassSeries(
                 np.array([t for t, _, _ in self.masses], dtype=np.int64),
@@ -170,3 +175,15 @@ class _CaseBeingRead:
             flags=tuple(self.lists["flag"]),
             notes=tuple(self.lists["note"]),
         )
+
+
+def _number(value: object) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"{value!r} is no number")
+
+
+def _int64(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+        return value
+    raise TypeError(f"{value!r} is no time in ns")

@@ -36,9 +36,14 @@ class Manifest:
     files: tuple[FileEntry, ...]
 
     def to_bytes(self) -> bytes:
-        """The one way in which a manifest is written; any other spelling of it was altered."""
-        content = {"schema": SCHEMA, **asdict(self)}
-        return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n"
+        """The one way in which a manifest is written; any other spelling of it was altered.
+
+        ``self_sha256`` is the SHA-256 of these bytes with ``self_sha256`` empty, so that damage to the manifest is
+        not taken for damage to a file it names.
+        """
+        content = {"schema": SCHEMA, "self_sha256": "", **asdict(self)}
+        content["self_sha256"] = hashlib.sha256(_spelled(content)).hexdigest()
+        return _spelled(content)
 
 
 def seal(run_path: Path) -> Manifest:
@@ -78,7 +83,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         data = json.loads(content.decode())
         files = tuple(FileEntry(**entry) for entry in data.pop("files"))
-        schema = data.pop("schema")
+        schema, self_sha256 = data.pop("schema"), data.pop("self_sha256")
         manifest = Manifest(files=files, **data)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{path.name}: damaged: {error}") from error
@@ -86,10 +91,16 @@ def read_manifest(path: Path) -> Manifest:
         raise IntegrityError(f"{path.name}: of the unknown form {schema!r}; this program knows {SCHEMA!r}")
     canonical = manifest.to_bytes()
     if content != canonical:
-        byte = next((i for i, (a, b) in enumerate(zip(content, canonical, strict=False)) if a != b), None)
-        byte = min(len(content), len(canonical)) if byte is None else byte
+        if json.loads(canonical)["self_sha256"] != self_sha256:
+            raise IntegrityError(f"{path.name}: altered: its content is not the one it was sealed with")
+        pairs = enumerate(zip(content, canonical, strict=False))
+        byte = next((i for i, (a, b) in pairs if a != b), min(len(content), len(canonical)))
         raise IntegrityError(f"{path.name}: altered: byte {byte} is not as a seal writes it")
     return manifest
+
+
+def _spelled(content: dict[str, object]) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True).encode() + b"\n"
 
 
 def files_in(run_path: Path) -> Iterator[str]:

@@ -57,7 +57,8 @@ def verify_run(path: Path) -> list[Finding]:
                 Finding(MANIFEST, "missing: this run was never sealed, or its seal was taken away")
             )
     except IntegrityError as error:
-        findings.append(Finding(MANIFEST, str(error).removeprefix(f"{MANIFEST}: ")))
+        told = str(error).removeprefix(f"{MANIFEST}: ")
+        findings.append(Finding(MANIFEST, f"{told}; no file can be checked against it"))
     if manifest is not None:
         findings += _files(path, manifest)
     if (path / JOURNAL).is_file():
@@ -154,9 +155,8 @@ def _end_of_chain(reader: JournalReader, manifest: Manifest) -> Iterator[Finding
     elif reader.count > manifest.records:
         yield Finding(JOURNAL, "written after the run was sealed", manifest.records)
     elif reader.head != manifest.head:
-        yield Finding(
-            JOURNAL, "altered: its SHA-256 is not the head of the chain in the seal", reader.count - 1
-        )
+        message = "altered: its SHA-256 is not the head of the chain in the seal"
+        yield Finding(JOURNAL, message, reader.count - 1, reader.last_byte)
 
 
 def _same_run(path: Path, opened: Record, manifest: Manifest | None) -> Iterator[Finding]:
