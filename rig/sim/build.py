@@ -10,9 +10,10 @@ from rig.definitions.instruments import InstrumentFile, SimulatedUnit
 from rig.sim.balance_mt_sics import Pan, SimulatedBalance, ZeroDrift
 from rig.sim.flow_sensirion_scc1 import SimulatedFlowSensor
 from rig.sim.fluid import FluidPath, Peristaltic, air_density_g_ml
-from rig.sim.implantable import ImplantablePump, Limits
+from rig.sim.implantable import ImplantablePump
 from rig.sim.line import WorldClock
 from rig.sim.pump_rpu1 import SimulatedPump
+from rig.sim.pump_words import Limits
 from rig.sim.seeds import generator
 from rig.transport import WirePort
 

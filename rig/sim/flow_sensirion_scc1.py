@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, SerialLine, WorldClock
 
 FLAG, ESCAPE = 0x7E, 0x7D
-STUFFED = (0x7D, 0x7E, 0x11, 0x13)  # 7D first
+STUFFED = [(bytes([byte]), bytes([ESCAPE, byte ^ 0x20])) for byte in (0x7D, 0x7E, 0x11, 0x13)]  # 7D first
 OK, WRONG_SIZE, UNKNOWN, NO_ACCESS, OUT_OF_RANGE, WRONG_CHECKSUM = 0, 1, 2, 3, 4, 5
 NOT_MEASURING = 0x24
 AIR, HIGH_FLOW = 1, 2
@@ -41,12 +42,14 @@ LIQUIDS = (0x3608, 0x3615)  # water, isopropyl alcohol
 def frame(content: bytes) -> bytes:
     """Checksum, stuffing and flags around address..data."""
     content += bytes([~sum(content) & 0xFF])
-    for byte in STUFFED:
-        content = content.replace(bytes([byte]), bytes([ESCAPE, byte ^ 0x20]))
-    return bytes([FLAG]) + content + bytes([FLAG])
+    for byte, pair in STUFFED:
+        content = content.replace(byte, pair)
+    return b"\x7e" + content + b"\x7e"
 
 
 def unstuffed(content: bytes) -> bytes:
+    if ESCAPE not in content:
+        return content
     parts = content.split(bytes([ESCAPE]))
     return parts[0] + b"".join(bytes([part[0] ^ 0x20]) + part[1:] for part in parts[1:] if part)
 
@@ -58,6 +61,27 @@ class CommandFailed(Exception):
         self.state = state
 
 
+T = TypeVar("T")
+
+
+class Shaping(Generic[T]):
+    """An attribute of the sensor that shapes samples: those taken before it is set stay as they were."""
+
+    def __init__(self, default: T) -> None:
+        self._default, self._slot = default, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._slot = f"_{name}"
+
+    def __get__(self, sensor: SimulatedFlowSensor, owner: type) -> T:
+        value: T = sensor.__dict__.get(self._slot, self._default)
+        return value
+
+    def __set__(self, sensor: SimulatedFlowSensor, value: T) -> None:
+        sensor.catch_up()
+        sensor.__dict__[self._slot] = value
+
+
 class SimulatedFlowSensor:
     """The sensor with its cable. Plain attributes: all without underscore.
 
@@ -66,7 +90,13 @@ class SimulatedFlowSensor:
     before a measurement starts.
     """
 
-    _SHAPING = frozenset({"noise_nl_min", "offset_nl_min", "gain_error", "air", "stuck", "limit_nl_min"})
+    noise_nl_min = Shaping(0.0)
+    offset_nl_min = Shaping(0.0)
+    gain_error = Shaping(0.0)
+    limit_nl_min = Shaping(32_000.0)
+    air = Shaping(False)
+    air_blinds = Shaping(True)  # no flow is seen while air is in line
+    stuck = Shaping(False)
 
     def __init__(
         self,
@@ -103,10 +133,7 @@ class SimulatedFlowSensor:
         self._random = random
         self._input = b""
         self._frozen: int | None = None
-        self.noise_nl_min, self.offset_nl_min, self.gain_error = noise_nl_min, offset_nl_min, 0.0
-        self.limit_nl_min = 32_000.0
-        self.air = self.stuck = False
-        self.air_blinds = True  # no flow is seen while air is in line
+        self.noise_nl_min, self.offset_nl_min = noise_nl_min, offset_nl_min
         self._commands: dict[int, Callable[[bytes], bytes]] = {
             0x24: self._type, 0x25: self._i2c, 0x30: self._status, 0x33: self._start, 0x34: self._stop,
             0x35: self._last, 0x36: self._read_buffer, 0x37: self._totaliser, 0x38: self._total_value,
@@ -116,16 +143,10 @@ class SimulatedFlowSensor:
             0xD3: self._reset,
         }  # fmt: skip
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in self._SHAPING and name in self.__dict__:
-            self._take_samples()  # what was measured before the change stays as it was
-            self._frozen = None
-        super().__setattr__(name, value)
-
     # Measuring
 
-    def _take_samples(self) -> None:
-        """Catch up: all samples due by now, in few goes."""
+    def catch_up(self) -> None:
+        """Take all samples due by now, in few goes."""
         now_ns = self.clock.now_ns()
         while self._interval_ms is not None and self._next_ns <= now_ns:
             count = min((now_ns - self._next_ns) // self._interval_ns + 1, 100_000)
@@ -154,6 +175,8 @@ class SimulatedFlowSensor:
         if self.stuck:
             self._frozen = int(counts[0]) if self._frozen is None else self._frozen
             counts[:] = self._frozen
+        else:
+            self._frozen = None
         rows = np.empty((len(t_ns), 3), dtype=">i2")
         rows[:, 0] = counts
         rows[:, 1] = np.rint(self.fluid.temperature_at_c(t_ns) * 200)
@@ -235,7 +258,7 @@ class SimulatedFlowSensor:
 
     def _stop(self, data: bytes) -> bytes:
         self._unpack("", data)
-        self._take_samples()  # the buffer can still be read
+        self.catch_up()  # the buffer can still be read
         self._interval_ms = None
         return b""
 
@@ -243,7 +266,7 @@ class SimulatedFlowSensor:
         self._require_sf06(data)
         if self._interval_ms is None:
             raise CommandFailed(NOT_MEASURING)
-        self._take_samples()
+        self.catch_up()
         newest, self._newest = self._newest, None
         return newest or b""
 
@@ -251,7 +274,7 @@ class SimulatedFlowSensor:
         self._require_sf06(data)
         if self._interval_ms is None and not self._samples:
             raise CommandFailed(NOT_MEASURING)
-        self._take_samples()
+        self.catch_up()
         now, self._samples = self._samples[: 6 * SAMPLES_IN_A_FRAME], self._samples[6 * SAMPLES_IN_A_FRAME :]
         lost, self._lost_bytes = self._lost_bytes, 0
         return struct.pack(">IHH", lost, min(len(self._samples), 0xFFFF), 3) + now
@@ -262,18 +285,18 @@ class SimulatedFlowSensor:
         (on,) = self._unpack(">B", data)
         if on not in (0, 1):
             raise CommandFailed(OUT_OF_RANGE)
-        self._take_samples()
+        self.catch_up()
         self._total_on = bool(on)
         return b""
 
     def _total_value(self, data: bytes) -> bytes:
         self._unpack("", data)
-        self._take_samples()
+        self.catch_up()
         return struct.pack(">q", self._total)
 
     def _total_reset(self, data: bytes) -> bytes:
         self._unpack("", data)
-        self._take_samples()
+        self.catch_up()
         self._total = 0
         return b""
 

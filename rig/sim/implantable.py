@@ -15,100 +15,31 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, WorldClock
+from rig.sim.pump_battery import Battery
+from rig.sim.pump_words import (
+    ALARM_BITS,
+    BLOCKING,
+    HOUR_NS,
+    RECORD_ORDER,
+    STOPPING,
+    Bolus,
+    Limits,
+    LogRecord,
+    Program,
+    RequestDenied,
+)
 
-HOUR_NS, DAY_NS = 3600 * NS_PER_S, 86_400 * NS_PER_S
 STOPPED_TOO_LONG_S = 172_800
-ERI_TO_EOS_DAYS = 90
-ALARM_BITS = {
-    "LOW_RESERVOIR": 0, "ERI": 1, "MEMORY_WARNING": 2, "EMPTY_RESERVOIR": 8, "END_OF_SERVICE": 9,
-    "MOTOR_STALL": 10, "STOPPED_48H": 11, "MEMORY_FAILURE": 12,
-}  # fmt: skip
-BLOCKING = ("EMPTY_RESERVOIR", "END_OF_SERVICE", "MOTOR_STALL")
-STOPPING = {"EMPTY_RESERVOIR": "EMPTY", "END_OF_SERVICE": "EOS", "MEMORY_FAILURE": "MEM"}
-# Records of one moment stand in this order in the log (section 9).
-RECORD_ORDER = (
-    "RESET", "CLOCK", "REFILL", "MEMERR", "BATT", "STALL_ON", "STALL_RECOVER", "BOLUS_REQ", "BOLUS_DENY",
-    "PROG", "ALARM_ON", "BOLUS_END", "STOP", "BOLUS_GRANT", "START", "ALARM_OFF", "ALARM_ACK",
-)  # fmt: skip
-
-
-def alarm_class(alarm: str) -> str:
-    return "NONCRIT" if ALARM_BITS[alarm] < 8 else "CRIT"
-
-
-@dataclass(frozen=True)
-class Program:
-    """What is staged or active; of SB ``vol`` and ``dur``, of SC and MIN ``rate``."""
-
-    mode: str = "STOP"
-    rate: int = 0
-    vol: int = 0
-    dur: int = 0
-    conc: int = 0
-
-    def nl_per_ns(self) -> Fraction:
-        if self.mode == "SB":
-            return Fraction(self.vol, self.dur * NS_PER_S)
-        return Fraction(self.rate, HOUR_NS)
-
-    def pairs(self) -> dict[str, object]:
-        """As GET PROGRAM, GET STAGED and the PROG record tell it."""
-        if self.mode == "STOP":
-            return {"MODE": self.mode}
-        if self.mode == "SB":
-            return {"MODE": self.mode, "VOL": self.vol, "DUR": self.dur, "CONC": self.conc}
-        return {"MODE": self.mode, "RATE": self.rate, "CONC": self.conc}
-
-
-@dataclass(frozen=True)
-class Bolus:
-    program: Program
-    end_ns: int
-    believed_before: Fraction
-
-
-@dataclass(frozen=True)
-class LogRecord:
-    number: int
-    clock_s: int
-    code: str
-    arguments: dict[str, object]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The device's own limits (section 7.1), nl, nl/h and s."""
-
-    rate_min: int = 2_000
-    rate_max: int = 1_000_000
-    minimum_rate: int = 250
-    bolus_min: int = 1
-    bolus_max: int = 2_000_000
-    bolus_rate_max: int = 1_200_000
-    duration_min: int = 1
-    duration_max: int = 86_400
-    reservoir_max: int = 40_000_000
-    low_max: int = 10_000_000
-    pulse: int = 10
-    log_capacity: int = 1000
-
-
-class RequestDenied(Exception):
-    """A request that the state does not allow: error code and what goes with it."""
-
-    def __init__(self, code: str, **pairs: object) -> None:
-        self.code, self.pairs = code, pairs
 
 
 class ImplantablePump:
     """The pump. Faults are plain attributes, effective at once: ``rotor_held`` (a magnet; or
     :meth:`hold_rotor`), ``stall_notice_s``, ``counter_stuck``, ``write_check_fails``, ``clock_drift_ppm``,
-    ``battery_mv``, ``battery_droop_mv_day``, ``eri_days``; and the methods :meth:`damage_memory`,
+    those of ``battery``; and the methods :meth:`damage_memory`,
     :meth:`reset`.
     """
 
@@ -129,9 +60,7 @@ class ImplantablePump:
         self.stall_notice_s = 60.0
         self.write_check_fails = False
         self.clock_drift_ppm = 0.0
-        self._battery_mv, self.battery_droop_mv_day = 2950.5, 0.16
-        self._eri_days = 2190
-        self.eri_threshold_mv, self.eos_threshold_mv = 2600, 2400
+        self.battery = Battery(clock, self._battery_changed)
         self.log: deque[LogRecord] = deque(maxlen=self.limits.log_capacity)
         self.log_last = 0
         self.on: set[str] = set()
@@ -142,9 +71,7 @@ class ImplantablePump:
         now_ns = clock.now_ns()
         self._rotor_held = self._counter_stuck = self._stalled = False
         self._memory_warning = self._memory_lost = self._stopped_too_long = False
-        self._battery_state = "OK"
-        self._eri_since_ns: int | None = None
-        self._made_ns = self._up_since_ns = self._clock_set_ns = now_ns
+        self._up_since_ns = self._clock_set_ns = now_ns
         self._clock_s = 0
         self._stopped_since_ns: int | None = now_ns
         self._stall_since_ns: int | None = None
@@ -212,27 +139,6 @@ class ImplantablePump:
     @property
     def bolus_left_s(self) -> int:
         return -(-(self.bolus.end_ns - self.clock.now_ns()) // NS_PER_S) if self.bolus else 0
-
-    @property
-    def battery_now_mv(self) -> int:
-        days = (self.clock.now_ns() - self._made_ns) / DAY_NS
-        return max(0, math.floor(self._battery_mv - self.battery_droop_mv_day * days))
-
-    @property
-    def eri_left_days(self) -> int:
-        if self._eri_since_ns is not None:
-            return 0
-        return max(0, self._eri_days - (self.clock.now_ns() - self._made_ns) // DAY_NS)
-
-    @property
-    def eos_left_days(self) -> int:
-        if self._eri_since_ns is None:
-            return self.eri_left_days + ERI_TO_EOS_DAYS
-        return max(0, ERI_TO_EOS_DAYS - (self.clock.now_ns() - self._eri_since_ns) // DAY_NS)
-
-    @property
-    def battery_state(self) -> str:
-        return self._battery_state
 
     @property
     def memory_lost(self) -> bool:
@@ -353,25 +259,9 @@ class ImplantablePump:
         with self._moment():
             self._counter_stuck = stuck
 
-    @property
-    def battery_mv(self) -> float:
-        """Voltage when the pump was made, before the droop."""
-        return self._battery_mv
-
-    @battery_mv.setter
-    def battery_mv(self, millivolts: float) -> None:
+    def _battery_changed(self) -> None:
         with self._moment():
-            self._battery_mv = millivolts
-
-    @property
-    def eri_days(self) -> int:
-        """Days to the replacement indicator when the pump was made."""
-        return self._eri_days
-
-    @eri_days.setter
-    def eri_days(self, days: int) -> None:
-        with self._moment():
-            self._eri_days = days
+            pass
 
     def damage_memory(self, area: str) -> None:
         """PROG is lost for good; LOG and COUNTER are repaired."""
@@ -425,7 +315,8 @@ class ImplantablePump:
         except BaseException:
             self._records = None
             raise
-        self._judge_battery()
+        if self.battery.judge():
+            self._note("BATT", STATE=self.battery.state, MV=self.battery.mv)
         self._drive()
         self._judge_alarms()
         self._drive()
@@ -489,10 +380,10 @@ class ImplantablePump:
             self._stalled = False
         conditions = {
             "LOW_RESERVOIR": self.low_nl > 0 and self.reservoir_nl <= self.low_nl,
-            "ERI": self._battery_state != "OK",
+            "ERI": self.battery.state != "OK",
             "MEMORY_WARNING": self._memory_warning,
             "EMPTY_RESERVOIR": self.reservoir_nl == 0,
-            "END_OF_SERVICE": self._battery_state == "EOS",
+            "END_OF_SERVICE": self.battery.state == "EOS",
             "MOTOR_STALL": self._stalled,
             "STOPPED_48H": self._stopped_too_long,
             "MEMORY_FAILURE": self._memory_lost,
@@ -512,15 +403,6 @@ class ImplantablePump:
                 self._drive()
         if self._stalled and self._stall_since_ns is None:  # stopped by an alarm of this moment
             self._judge_alarms()
-
-    def _judge_battery(self) -> None:
-        state, mv = self._battery_state, self.battery_now_mv
-        if state == "OK" and (self.eri_left_days == 0 or mv < self.eri_threshold_mv):
-            self._battery_state, self._eri_since_ns = "ERI", self.clock.now_ns()
-        if self._battery_state == "ERI" and (self.eos_left_days == 0 or mv < self.eos_threshold_mv):
-            self._battery_state = "EOS"
-        if self._battery_state != state:
-            self._note("BATT", STATE=self._battery_state, MV=mv)
 
     # What happens by itself
 
@@ -558,21 +440,8 @@ class ImplantablePump:
                     reached = self._delivered_at_fill + self.fill_nl - left_nl
                     wait_ns = math.ceil((reached - self._believed) / self._turning)
                     times.append(self._believed_at_ns + max(0, wait_ns))
-        if self._battery_state == "OK":
-            droop_ns = self._droop_ns(self.eri_threshold_mv)
-            times.append(min(self._made_ns + self._eri_days * DAY_NS, droop_ns))
-        elif self._battery_state == "ERI" and self._eri_since_ns is not None:
-            droop_ns = self._droop_ns(self.eos_threshold_mv)
-            times.append(min(self._eri_since_ns + ERI_TO_EOS_DAYS * DAY_NS, droop_ns))
+        times.append(self.battery.next_change_ns())
         return min(times)
-
-    def _droop_ns(self, threshold_mv: int) -> float:
-        if self._battery_mv < threshold_mv:
-            return self._made_ns
-        if self.battery_droop_mv_day <= 0:
-            return math.inf
-        days = (self._battery_mv - threshold_mv) / self.battery_droop_mv_day
-        return self._made_ns + math.ceil(days * DAY_NS) + NS_PER_S
 
     def _wait_for_next(self) -> None:
         """Have the clock wake the pump; a wake that is pending and early enough serves too."""

@@ -9,33 +9,20 @@ NOT modelled: level 2 (answered with error 02), a bus with several devices, gaps
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from rig.sim.implantable import (
-    ALARM_BITS,
-    ImplantablePump,
-    LogRecord,
-    Program,
-    RequestDenied,
-    alarm_class,
-)
+from rig.sim.implantable import ImplantablePump
 from rig.sim.line import NS_PER_S, SerialLine, WorldClock
+from rig.sim.pump_words import ALARM_BITS, LogRecord, Program, RequestDenied, alarm_class
+from rig.sim.rpu1_lines import HEX4, INTEGER, PREFIX, REQUEST, Key, crc16, joined, line, string_value
 
 LINE_LIMIT = 256
 BYTE_GAP_NS = 500_000_000  # a partial line is discarded after it
 QUIET_NS = 20_000_000  # before a notice
 STAGE_LIFE_S, ACTION_LIFE_S = 600, 60
-PREFIX = re.compile(rb"> ([0-9A-F]{2}) ([0-9A-F]{2}) ")
-NAME = r"[A-Z][A-Z0-9_]{0,15}"
-VALUE = r"(?:[A-Za-z0-9\-_.,:/]|%[0-9A-F]{2})+"
-REQUEST = re.compile(rf"({NAME})(?: ({NAME}))?((?: {NAME}={VALUE})*)")
-INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
-HEX4 = re.compile(r"[0-9A-F]{4}")
-
 WORDS: dict[str, tuple[str, ...]] = {  # the empty word: none
     "ID": ("", "LIMITS"),
     "GET": ("STATUS", "PROGRAM", "STAGED", "RES"),
@@ -49,45 +36,6 @@ WORDS: dict[str, tuple[str, ...]] = {  # the empty word: none
     "ALARM": ("LIST", "ACK"),
 }
 MODES = ("STOP", "SC", "SB", "MIN")
-
-
-def crc16(text: bytes) -> int:
-    """CRC-16/CCITT-FALSE: polynomial 1021, initial FFFF, not reflected."""
-    crc = 0xFFFF
-    for byte in text:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
-
-
-def line(marker: str, text: str) -> bytes:
-    content = text.encode("ascii")
-    return f"{marker} {text}*{crc16(content):04X}\r\n".encode("ascii")
-
-
-def string_value(text: str) -> str:
-    """A string as a value: all but A-Z a-z 0-9 - _ . as % and two hex digits (section 2)."""
-    return "".join(
-        chr(byte) if re.fullmatch(r"[A-Za-z0-9\-_.]", chr(byte)) else f"%{byte:02X}"
-        for byte in text.encode("utf-8")
-    )
-
-
-def joined(pairs: dict[str, object], between: str, around: str) -> str:
-    return around.join(f"{key}{between}{value}" for key, value in pairs.items())
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key of a request: an integer from ``low`` to ``high``, a token, or one of ``words``."""
-
-    name: str
-    low: int = 0
-    high: int = 0
-    token: bool = False
-    words: tuple[str, ...] = ()
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -337,7 +285,7 @@ class SimulatedPump:
             return {
                 "MODE": unit.mode, "RUN": int(unit.running), "SRC": unit.source, "RATE": unit.rate_nl_h,
                 "LEFT": unit.bolus_left_s, "DELIV": unit.delivered_nl, "RES": unit.reservoir_nl,
-                "BATT": unit.battery_now_mv, "ERI": unit.eri_left_days, "ALARMS": f"{unit.mask(unit.on):04X}",
+                "BATT": unit.battery.mv, "ERI": unit.battery.eri_left_days, "ALARMS": f"{unit.mask(unit.on):04X}",
                 "STOPT": unit.stopped_s, "UP": unit.up_s, "CLK": unit.clock_s, "LOG": unit.log_last,
             }  # fmt: skip
         if word == "PROGRAM":
@@ -405,8 +353,8 @@ class SimulatedPump:
     def _batt(self, _word: str, _values: dict[str, str]) -> Pairs:
         unit = self.unit
         return {
-            "MV": unit.battery_now_mv, "ERI": unit.eri_left_days, "EOS": unit.eos_left_days,
-            "ERIMV": unit.eri_threshold_mv, "EOSMV": unit.eos_threshold_mv, "STATE": unit.battery_state,
+            "MV": unit.battery.mv, "ERI": unit.battery.eri_left_days, "EOS": unit.battery.eos_left_days,
+            "ERIMV": unit.battery.eri_threshold_mv, "EOSMV": unit.battery.eos_threshold_mv, "STATE": unit.battery.state,
         }  # fmt: skip
 
     def _clk(self, _word: str, values: dict[str, str]) -> Pairs:

@@ -11,14 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from rig.clock.virtual import VirtualClock
 from rig.sim.fluid import FluidPath, Peristaltic
-from rig.sim.implantable import (
-    BLOCKING,
-    RECORD_ORDER,
-    STOPPING,
-    ImplantablePump,
-    Program,
-    RequestDenied,
-)
+from rig.sim.implantable import ImplantablePump
+from rig.sim.pump_words import BLOCKING, RECORD_ORDER, STOPPING, Program, RequestDenied
 
 S = 10**9
 

@@ -394,7 +394,7 @@ def test_48_hours_stopped(host):
 
 
 def test_battery_from_good_to_replacement_to_end_of_service(host, unit):
-    unit.eri_days = 10
+    unit.battery.eri_days = 10
     host.deliver("MODE=SC RATE=2000")
     host.at(5 * DAY_S)
     assert host.ask("BATT") == "OK MV=2949 ERI=5 EOS=95 ERIMV=2600 EOSMV=2400 STATE=OK"
@@ -409,11 +409,11 @@ def test_battery_from_good_to_replacement_to_end_of_service(host, unit):
 
 
 def test_a_low_battery_is_noticed_at_once_and_by_its_droop(host, unit):
-    unit.battery_droop_mv_day = 100.0
-    unit.battery_mv = 2950.0
+    unit.battery.droop_mv_day = 100.0
+    unit.battery.start_mv = 2950.0
     host.at(4 * DAY_S)
     assert "ERI" in host.notices[-1] or "ERI" in str(host.notices)
-    unit.battery_mv = 2700.0  # 2300 by now
+    unit.battery.start_mv = 2700.0  # 2300 by now
     assert host.pairs("BATT")["STATE"] == "EOS"
 
 

@@ -72,7 +72,7 @@ def test_the_story_of_the_specification(repository, clock, talk_to, pump, crc_li
             if sequence in TIMES_S:
                 talk.at(TIMES_S[sequence])
             if sequence == 0x3D:
-                pump.unit.battery_mv = 2949.9  # the story's battery has drooped by 1 mV
+                pump.unit.battery.start_mv = 2949.9  # the story's battery has drooped by 1 mV
             heard = talk.take() + talk.ask(row.encode() + b"\r\n")
             continue
         if row.startswith("!"):
