@@ -120,16 +120,21 @@ def table(
     rows: list[list[Cell]],
     widths: list[float] | None = None,
     align: str = "",
+    small: bool = False,
+    whole: int = 14,
 ) -> Block:
     """A table with one line of headings.
 
     ``align`` has a letter a column (l, r, c); ``widths`` are shares of the line (0: as wide as needed).
+    A table of at most ``whole`` rows is not parted between two pages.
     """
     return {
         "kind": "table",
         "caption": visible(caption),
         "columns": [visible(column) for column in columns],
         "rows": rows,
+        "small": small,
+        "whole": len(rows) <= whole,
         "widths": widths or [0.0] * len(columns),
         "align": align or "l" * len(columns),
     }

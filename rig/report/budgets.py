@@ -7,6 +7,9 @@ from rig.report.blocks import Block, Cell
 from rig.report.numbers import number, spread
 from rig.report.sources import Results, Sources
 
+FULL = "mean_error"  # its budget is told in full
+COLUMNS = 6  # quantities side by side
+
 
 def budgets(sources: Sources) -> Block:
     """The section."""
@@ -18,9 +21,15 @@ def budgets(sources: Sources) -> Block:
         )
     ]
     for case in sources.case_ids:
-        for result in sources.of_case(case):
-            for name, budget in (result.get("budgets") or {}).items():
-                parts.append(_budget(f"{case}, {result['unit']}: {wording.measurement(str(name))}", budget))
+        found = [result for result in sources.of_case(case) if result.get("budgets")]
+        for result in found:
+            budgets_of = result["budgets"]
+            for name, budget in budgets_of.items():
+                if not _shares_components(name, budgets_of):
+                    parts.append(
+                        _budget(f"{case}, {result['unit']}: {wording.measurement(str(name))}", budget)
+                    )
+        parts += _contributions(case, found)
     if len(parts) == 1:
         parts.append(blocks.paragraph("No quantity was evaluated in this run, so there is no budget."))
     return blocks.section("budgets", "Uncertainty budgets", parts)
@@ -45,9 +54,55 @@ def _budget(title: str, budget: Results) -> Block:
         title,
         ["Component", "Source", "Value", "u", "Sensitivity", "Contribution", "ν", "Distribution"],
         rows,
-        [1.35, 2.2, 1.25, 1.15, 1.0, 1.15, 0.45, 1.0],
+        [1.5, 3.1, 1.15, 1.1, 0.9, 1.0, 0.4, 0.95],
         "llrrrrrl",
+        small=True,
     )
+
+
+def _shares_components(name: str, budgets_of: Results) -> bool:
+    """Whether a budget has the same components as that of the mean error, so that its contributions tell enough."""
+    if name == FULL or FULL not in budgets_of:
+        return False
+    return _names(budgets_of[name]) == _names(budgets_of[FULL])
+
+
+def _names(budget: Results) -> list[str]:
+    return [str(part["name"]) for part in budget.get("components") or []]
+
+
+def _contributions(case: str, found: list[Results]) -> list[Block]:
+    """Contributions to the other quantities, side by side. Rows: components. Columns: quantities of the units."""
+    columns = [
+        (str(result["unit"]), str(name), budget)
+        for result in found
+        for name, budget in result["budgets"].items()
+        if _shares_components(name, result["budgets"])
+    ]
+    tables = []
+    for start in range(0, len(columns), COLUMNS):
+        shown = columns[start : start + COLUMNS]
+        rows = []
+        for place, component in enumerate(_names(shown[0][2])):
+            row = [blocks.text(wording.plain(component))]
+            for _, _, budget in shown:
+                part = budget["components"][place]
+                row.append(blocks.uncertainty(part.get("contribution"), budget.get("unit")))
+            rows.append(row)
+        for words, key in (("combined", "combined_standard_uncertainty"), ("U", "expanded_uncertainty")):
+            cells = [blocks.uncertainty(budget.get(key), budget.get("unit")) for _, _, budget in shown]
+            rows.append([blocks.strong(words), *cells])
+        tables.append(
+            blocks.table(
+                f"{case}: contributions to the other quantities, same components and sources",
+                ["Component", *[f"{unit}: {wording.measurement(name)}" for unit, name, _ in shown]],
+                rows,
+                [1.6, *[1.0] * len(shown)],
+                "l" + "r" * len(shown),
+                small=True,
+            )
+        )
+    return tables
 
 
 def _component(part: Results, unit: str | None) -> list[Cell]:

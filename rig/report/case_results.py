@@ -60,7 +60,7 @@ def _glance_at_case(sources: Sources, case: str, serials: list[str]) -> list[lis
             [
                 blocks.first_of(place, case),
                 blocks.text(wording.criterion(name)),
-                blocks.text(limit),
+                blocks.text(wording.limit(limit)),
                 *[_glance(found) for found in cells],
             ]
         )
@@ -99,13 +99,19 @@ def _introduction(first: Results) -> str:
 
 
 def _settings(first: Results) -> str:
+    """What was set, without the times that the section on the method tells."""
+    settings = dict(first.get("set") or {})
+    if settings.get("programmed_rate_ml_h") == settings.get("rate_ml_h"):
+        settings.pop("programmed_rate_ml_h", None)
     told = []
-    for name, value in (first.get("set") or {}).items():
-        if value is None or isinstance(value, list | dict):
-            continue
+    for name, value in settings.items():
         words, unit = _named(name)
+        if value is None or isinstance(value, list | dict) or (unit == "s" and not name.startswith("bolus")):
+            continue
         if isinstance(value, int | float) and not isinstance(value, bool):
-            told.append(f"{words} {duration(value) if unit == 's' else number(value, unit)}")
+            shown = duration(value) if unit == "s" else number(value, unit)
+            daily = f" = {number(value * 24, 'mL/day')}" if unit == "mL/h" else ""
+            told.append(f"{words} {shown}{daily}")
         else:
             told.append(f"{words} {value}")
     return ", ".join(told) or "nothing"
@@ -169,7 +175,7 @@ def _criterion(result: Results, criterion: Results, place: int) -> list[Cell]:
         blocks.quantity(criterion.get("value"), unit, u, wording.signed(unit, name)),
         blocks.uncertainty(u, unit),
         blocks.plain_number(criterion.get("coverage_factor"), digits=3),
-        blocks.text(criterion.get("limit")),
+        blocks.text(wording.limit(criterion.get("limit"))),
         blocks.quantity(criterion.get("margin"), unit, u),
         blocks.written(probability(wrong), wrong),
         blocks.verdict(criterion["verdict"]),

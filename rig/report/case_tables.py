@@ -77,7 +77,22 @@ def trumpets(found: list[Results]) -> list[Block]:
                 "r" * len(columns),
             )
         )
-    return tables
+    return [*tables, *_left_out(having)]
+
+
+def _left_out(having: list[Results]) -> list[Block]:
+    """Windows that were not looked at, by unit."""
+    told = [
+        f"{result['unit']}: {point['left_out']} of {number(point['window_s'] / 60, 'min')}"
+        for result in having
+        for point in result["trumpet"]
+        if point.get("left_out")
+    ]
+    if not told:
+        return []
+    return [
+        blocks.paragraph(f"Windows left out because readings are missing in them: {'; '.join(told)}.", "note")
+    ]
 
 
 def _window(point: Results) -> list[Cell]:
@@ -107,7 +122,12 @@ def boluses(found: list[Results]) -> list[Block]:
             rows.append(row)
         tables.append(
             blocks.table(
-                "Boluses, one by one", columns, rows, [0.6, *[1.3, 1.0] * len(shown)], "r" * len(columns)
+                "Boluses, one by one",
+                columns,
+                rows,
+                [0.6, *[1.3, 1.0] * len(shown)],
+                "r" * len(columns),
+                whole=30,
             )
         )
     return tables

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rig.analysis.decision import Outcome, worst
+from rig.judge.witnesses import alarms_seen
 from rig.record.case_data import CaseData
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
@@ -143,14 +144,18 @@ def _by_requirement(sources: Sources) -> list[Block]:
 
 
 def what_went_wrong(sources: Sources, most: int = MOST_LINES) -> list[tuple[str, list[str]]]:
-    """For each unit that has any: refusals, errors, alarms and criteria that are not PASS, in plain words."""
+    """For each unit that has any: refusals, errors, alarms and criteria that are not PASS, in plain words.
+
+    The gravest first: how a case ended, alarms, the mean error, other criteria from the worst to the mildest.
+    """
     found = []
     for serial in sources.serials:
-        cases_of: dict[str, list[str]] = {}  # what is said of several cases is said once
+        cases_of: dict[tuple[int, str], list[str]] = {}  # what is said of several cases is said once
         for result in sources.of_unit(serial):
-            for words in _faults_of(sources, result):
-                cases_of.setdefault(words, []).append(str(result["id"]))
-        lines = [f"{wording.listed(names)}: {words}" for words, names in cases_of.items()]
+            for rank, words in _faults_of(sources, result):
+                cases_of.setdefault((rank, words), []).append(str(result["id"]))
+        ordered = sorted(cases_of.items(), key=lambda item: item[0][0])
+        lines = [f"{wording.listed(names)}: {words}" for (_, words), names in ordered]
         if len(lines) > most:
             lines = [*lines[: most - 1], f"and {len(lines) - most + 1} more, in the results below"]
         if lines:
@@ -158,33 +163,40 @@ def what_went_wrong(sources: Sources, most: int = MOST_LINES) -> list[tuple[str,
     return found
 
 
-def _faults_of(sources: Sources, result: Results) -> list[str]:
+def _faults_of(sources: Sources, result: Results) -> list[tuple[int, str]]:
+    """(rank, words) of each; a low rank is told first."""
     data = sources.data(result)
-    lines = []
-    ended = str(result.get("ended") or "")
-    message = str(result.get("message") or "")
+    told: list[tuple[int, str]] = []
+    ended, message = str(result.get("ended") or ""), str(result.get("message") or "")
     if ended not in ("completed", ""):
-        lines.append(f"{wording.ending(ended)}{f': {message}' if message else ''}")
-    if data is not None:
-        lines += alarms_in_words(sources, data)
-    if ended == "refused":
-        return lines  # its criteria are INCONCLUSIVE for the reason just given
+        told.append((0, f"{wording.ending(ended)}{f': {message}' if message else ''}"))
+    alarms = [] if data is None else alarms_in_words(sources, data)
+    told += [(1, words) for words in alarms]
+    if ended not in ("completed", ""):
+        return told  # its criteria are undecided for the reason just given
     for criterion in result.get("criteria") or []:
-        name, unit = str(criterion["name"]), criterion.get("unit")
         verdict = str(criterion["verdict"])
-        if verdict in ("PASS", "SKIPPED") or (name == "alarms" and data is not None and data.alarms):
+        if verdict in ("PASS", "SKIPPED") or (criterion["name"] == "alarms" and alarms):
             continue
-        value = criterion.get("value")
-        told = verdict.replace("_", " ")
-        if value is not None:
-            shown = plus_minus(value, criterion.get("expanded_uncertainty"), unit, wording.signed(unit, name))
-            told += f", {wording.criterion(name)} {shown} (limit {criterion.get('limit')}){_direction(name, criterion)}"
-        else:
-            told += f", {wording.criterion(name)}"
-        if criterion.get("reason") and verdict not in ("FAIL", "CONDITIONAL_FAIL"):
-            told += f": {criterion['reason']}"
-        lines.append(f"{told}")
-    return lines
+        told.append((_rank(criterion), _criterion_in_words(criterion)))
+    return told
+
+
+def _rank(criterion: Results) -> int:
+    verdict = str(criterion["verdict"])
+    severity = Outcome(verdict).severity if verdict in Outcome.__members__ else 0
+    mean_fails = criterion["name"] == "mean_error" and severity > Outcome.INCONCLUSIVE.severity
+    return 2 if mean_fails else 20 - severity
+
+
+def _criterion_in_words(criterion: Results) -> str:
+    name, unit, value = str(criterion["name"]), criterion.get("unit"), criterion.get("value")
+    told = f"{str(criterion['verdict']).replace('_', ' ')}, {wording.criterion(name)}"
+    if value is not None:
+        shown = plus_minus(value, criterion.get("expanded_uncertainty"), unit, wording.signed(unit, name))
+        told += f" {shown} (limit {wording.limit(criterion.get('limit'))}){_direction(name, criterion)}"
+    reason = criterion.get("reason")
+    return f"{told}: {reason}" if reason else told
 
 
 def _direction(name: str, criterion: Results) -> str:
@@ -192,40 +204,32 @@ def _direction(name: str, criterion: Results) -> str:
     if name != "mean_error" or value is None:
         return ""
     if high is not None and value > high:
-        return ": delivers too much"
+        return ", delivers too much"
     if low is not None and value < low:
-        return ": delivers too little"
+        return ", delivers too little"
     return ""
 
 
 def alarms_in_words(sources: Sources, data: CaseData) -> list[str]:
-    """Each alarm that came on, when, whether delivery stopped, and when it ended."""
+    """Each alarm of a case: when it came, whether delivery stopped, and when it ended."""
     told = []
-    for alarm in data.alarms:
-        if alarm.get("state") != "on":
-            continue
-        name, t_ns = str(alarm["name"]), int(alarm["t_ns"])
-        words = f"{wording.alarm(name)} at {sources.into_case(data, t_ns)} ({sources.at(t_ns / 1e9)})"
-        if _delivery_stopped(data, t_ns):
+    for alarm in alarms_seen(data):
+        words = f"{wording.alarm(alarm.name)} at {sources.into_case(data, alarm.start_ns)}"
+        words += f" ({sources.at(alarm.start_ns / 1e9)})"
+        if _delivery_stopped(data, alarm.seen_ns or alarm.start_ns):
             words += ", delivery stopped"
-        off = next(
-            (
-                int(later["t_ns"])
-                for later in data.alarms
-                if later.get("state") == "off" and later["name"] == name and later["t_ns"] >= t_ns
-            ),
-            None,
-        )
-        words += (
-            f"; ended after {duration((off - t_ns) / 1e9)}" if off is not None else ", to the end of the case"
-        )
+        if alarm.over_ns is None:
+            words += ", to the end of the case"
+        else:
+            words += f"; over after {duration((alarm.over_ns - alarm.start_ns) / 1e9)}"
         told.append(words)
     return told
 
 
 def _delivery_stopped(data: CaseData, t_ns: int) -> bool:
-    """Whether the pump itself says, at the moment of the alarm or next, that it does not deliver."""
-    following = next((state for state in data.pump_states if state["t_ns"] >= t_ns - 1), None)
-    before = [state for state in data.pump_states if state["t_ns"] <= t_ns]
-    nearest = before[-1] if before else following
-    return nearest is not None and not nearest["running"] and nearest.get("mode") not in ("STOP", "stop")
+    """Whether the pump itself says, when the alarm was seen or next, that it is on but does not deliver."""
+    later = next((state for state in data.pump_states if state["t_ns"] >= t_ns), None)
+    now = next(
+        (state for state in reversed(data.pump_states) if state["t_ns"] <= t_ns and state["alarms"]), later
+    )
+    return now is not None and not now["running"] and str(now.get("mode")).upper() != "STOP"

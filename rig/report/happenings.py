@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rig.judge.witnesses import alarms_seen
 from rig.report import blocks, run_figures, wording
 from rig.report.blocks import Block, Cell
-from rig.report.front import alarms_in_words
 from rig.report.numbers import duration
 from rig.report.sources import Results, Sources
 
@@ -67,18 +67,28 @@ def _when(case: Results, flag: Results) -> str:
 
 
 def _alarms(sources: Sources) -> Block:
-    rows = [
-        [blocks.strong(data.unit), blocks.text(data.case), blocks.text(words)]
-        for data in sources.run.cases
-        for words in alarms_in_words(sources, data)
-    ]
+    rows: list[list[Cell]] = []
+    for data in sources.run.cases:
+        for alarm in alarms_seen(data):
+            rows.append(
+                [
+                    blocks.strong(data.unit),
+                    blocks.text(data.case),
+                    blocks.text(wording.alarm(alarm.name)),
+                    *[
+                        blocks.text(None if t_ns is None else sources.into_case(data, t_ns))
+                        for t_ns in (alarm.logged_ns, alarm.seen_ns, alarm.over_ns)
+                    ],
+                    blocks.text(sources.at(alarm.start_ns / 1e9)),
+                ]
+            )
     if not rows:
         return blocks.paragraph("The pumps raised no alarm.")
     return blocks.table(
-        "Alarms of the pumps (time after the start of the case; the pumps are asked once a minute)",
-        ["Unit", "Case", "Alarm"],
+        "Alarms of the pumps, times after the start of the case (the pumps are asked once a minute)",
+        ["Unit", "Case", "Alarm", "By the pump's log", "Seen by the rig", "Over", "Began, UTC"],
         rows,
-        [1.0, 1.0, 4.0],
+        [1.0, 1.1, 1.2, 1.1, 1.1, 0.9, 1.7],
     )
 
 
@@ -86,9 +96,11 @@ def _events(sources: Sources) -> list[Block]:
     """The pump's log: everything that is not routine, then how many routine entries there were."""
     rows: list[list[Cell]] = []
     routine = left_out = 0
-    for data in sources.run.cases:
-        for event in data.pump_events:
+    for case in sources.cases:
+        for event in case.get("events") or []:
             code = str(event["code"])
+            if event.get("source") != "pump":
+                continue  # what the rig saw stands in the table of alarms
             if code in ROUTINE:
                 routine += 1
                 continue
@@ -97,10 +109,9 @@ def _events(sources: Sources) -> list[Block]:
                 continue
             rows.append(
                 [
-                    blocks.strong(data.unit),
-                    blocks.text(data.case),
-                    blocks.plain_number(event["number"], digits=9),
-                    blocks.text(sources.into_case(data, int(event["t_ns"]))),
+                    blocks.strong(case["unit"]),
+                    blocks.text(case["id"]),
+                    blocks.text(duration(event["t_s"] - (case.get("started_s") or 0.0))),
                     blocks.text(f"{wording.event(code)} ({code})"),
                     blocks.text(wording.arguments(dict(event.get("arguments") or {}))),
                 ]
@@ -112,11 +123,10 @@ def _events(sources: Sources) -> list[Block]:
         return [blocks.paragraph(f"The pumps' own logs hold nothing out of the ordinary. {told}", "note")]
     return [
         blocks.table(
-            "Out of the ordinary in the pumps' own logs (time read, after the start of the case)",
-            ["Unit", "Case", "No.", "Time", "Entry", "Arguments"],
+            "Out of the ordinary in the pumps' own logs, times after the start of the case",
+            ["Unit", "Case", "Time", "Entry", "Arguments"],
             rows,
-            [1.0, 1.0, 0.6, 1.1, 1.8, 1.8],
-            "llrlll",
+            [1.0, 1.1, 1.0, 1.9, 2.2],
         ),
         blocks.paragraph(told, "note"),
     ]

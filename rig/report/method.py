@@ -164,7 +164,7 @@ def acceptance(sources: Sources) -> Block:
                     blocks.first_of(place, case.id),
                     blocks.text(", ".join(case.verifies)) if place == 0 else blocks.again(" "),
                     blocks.text(wording.criterion(criterion.name)),
-                    blocks.text(criterion.limit.text),
+                    blocks.text(wording.limit(criterion.limit.text)),
                     blocks.text(wording.meaning(criterion.name)),
                 ]
             )

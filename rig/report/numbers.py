@@ -118,7 +118,8 @@ def plus_minus(value: float | None, uncertainty: float | None, unit: str | None,
     if value is None or not uncertainty:
         return measured(value, uncertainty, unit, signed)
     uncertainty *= factor
-    return f"{measured(value, uncertainty, '', signed)} ± {spread(uncertainty, unit)}"
+    exponent = exponent_of(uncertainty, value)
+    return f"{_fixed(value, exponent, signed)} ± {joined(_fixed(uncertainty, exponent), unit)}"
 
 
 def probability(value: float | None) -> str:

@@ -50,7 +50,7 @@ def _case_bar(axes: Axes, data: CaseData, row: int, last_h: float) -> None:
     start_h, end_h = data.started_ns / NS_PER_H, data.finished_ns / NS_PER_H
     if data.ended != "completed":
         name = _once(axes, "ended early or refused")
-        axes.plot([end_h], [row], color=BLACK, marker="X", markersize=5, linestyle="none", label=name)
+        axes.plot([end_h], [row], color=BLACK, marker="x", markersize=5, linestyle="none", label=name)
     axes.barh(row, end_h - start_h, left=start_h, height=0.56, facecolor=PALE, edgecolor=BLACK, linewidth=0.5)
     room = int((end_h - start_h) / last_h * 85)
     if room >= 6:

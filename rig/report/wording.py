@@ -67,7 +67,18 @@ ENDINGS = {
     "unfinished": "unfinished: the record stops before its end",
 }
 ROLES = {"pump": "pump unit", "balance": "balance", "flow": "flow sensor"}
-MEASUREMENTS: dict[str, str] = {}
+MEASUREMENTS = {
+    "evaporation_before": "evaporation, blank before",
+    "evaporation_after": "evaporation, blank after",
+    "mean_flow": "mean flow, by weighing",
+    "mean_flow_by_sensor": "mean flow, by flow sensor",
+    "temperature_at_sensor": "mean temperature at the flow sensor",
+    "temperature_range_at_sensor": "range of temperature at the flow sensor",
+    "mean_dose": "mean bolus",
+    "largest_deviation": "largest deviation of a bolus",
+    "smallest_deviation": "smallest deviation of a bolus",
+    "standard_deviation_of_doses": "standard deviation of the boluses",
+}
 
 
 def plain(name: str) -> str:
@@ -79,7 +90,7 @@ def criterion(name: str) -> str:
     """What a criterion is called in a table."""
     window = re.fullmatch(r"trumpet_([0-9.]+)_(min|h|s)", name)
     if window:
-        return f"error in any {window[1]}\u00a0{window[2]}"
+        return f"error over {window[1]}\u00a0{window[2]}"
     return CRITERIA.get(name, plain(name))
 
 
@@ -92,12 +103,12 @@ def meaning(name: str) -> str:
 
 def measurement(name: str) -> str:
     """What a measurement is called in a table."""
-    return MEASUREMENTS.get(name) or CRITERIA.get(name) or plain(name)
+    return MEASUREMENTS.get(name) or criterion(name)
 
 
 def alarm(name: str) -> str:
     """An alarm in plain words."""
-    return ALARMS.get(name, plain(name).lower())
+    return ALARMS.get(name.upper(), plain(name).lower())
 
 
 def event(code: str) -> str:
@@ -113,6 +124,11 @@ def procedure(name: str) -> str:
 def ending(name: str) -> str:
     """How a case ended."""
     return ENDINGS.get(name, name)
+
+
+def limit(text: str | None) -> str | None:
+    """A limit as written in the plan, number and unit on one line."""
+    return None if text is None else text.replace(" %", "\u00a0%")
 
 
 def role(name: str) -> str:
