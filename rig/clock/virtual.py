@@ -20,6 +20,29 @@ from rig.errors import Aborted
 T = TypeVar("T")
 
 
+NEVER_NS = 2**63 - 1
+
+
+class Doorbell:
+    """How one task waits for what an action of the simulated world may bring before its time."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.at_ns = NEVER_NS
+        self.wake: Callable[[], object] | None = None  # set while the task sleeps and others run
+
+    def ring_at(self, t_ns: int) -> None:
+        """The sleep, if there is one, ends at ``t_ns`` at the latest."""
+        if t_ns < self.at_ns:
+            self.at_ns = t_ns
+            if self.wake is not None:
+                self._clock.call_at(t_ns, self.wake)
+
+    def sleep_until_ns(self, t_ns: int) -> None:
+        """Wait until ``t_ns``, or until an earlier ring. Raises Aborted as every wait."""
+        self._clock.sleep_until_rung_ns(t_ns, self)
+
+
 class VirtualClock:
     """Time that passes only while everybody waits."""
 
@@ -36,10 +59,6 @@ class VirtualClock:
     def now_ns(self) -> int:
         return self._now_ns
 
-    def next_due_ns(self) -> int | None:
-        """When something is to happen next, if anything is."""
-        return self._due[0][0] if self._due else None
-
     def call_at(self, t_ns: int, action: Callable[[], object]) -> None:
         self._sequence += 1
         heapq.heappush(self._due, (max(t_ns, self._now_ns), self._sequence, action))
@@ -48,23 +67,38 @@ class VirtualClock:
         self.sleep_until_ns(self._now_ns + ns_from_s(seconds))
 
     def sleep_until_ns(self, t_ns: int) -> None:
+        self.sleep_until_rung_ns(t_ns, Doorbell(self))
+
+    def sleep_until_rung_ns(self, t_ns: int, doorbell: Doorbell) -> None:
+        """Sleep until ``t_ns``, or until ``doorbell`` rings, whichever is first."""
         self.raise_if_aborted()
+        doorbell.at_ns = NEVER_NS
         current = greenlet.getcurrent()
         if current.parent is None:  # the main task, alone: let the world run until then
-            self._advance(t_ns)
+            while self._due and self._due[0][0] <= min(t_ns, doorbell.at_ns):
+                self._do_next()
+            self._now_ns = max(self._now_ns, min(t_ns, doorbell.at_ns))
         elif self._due and self._due[0][0] <= t_ns:
-            self.call_at(t_ns, current.switch)
-            current.parent.switch()
+            self._hand_over(t_ns, doorbell, current)
         else:
             self._now_ns = max(self._now_ns, t_ns)
         self.raise_if_aborted()
 
-    def _advance(self, t_ns: int) -> None:
-        while self._due and self._due[0][0] <= t_ns:
-            self._do_next()
-        self._now_ns = max(self._now_ns, t_ns)
+    def _hand_over(self, t_ns: int, doorbell: Doorbell, current: greenlet.greenlet) -> None:
+        """Let the others run; come back when due or rung, only once whichever is first."""
+        asleep = True
+
+        def wake() -> None:
+            if asleep:
+                current.switch()
+
+        doorbell.wake = wake
+        self.call_at(t_ns, wake)
+        current.parent.switch()
+        asleep, doorbell.wake = False, None
 
     def _do_next(self) -> None:
+        """Let the next thing happen, and time pass until then."""
         due_ns, _, action = heapq.heappop(self._due)
         self._now_ns = max(self._now_ns, due_ns)
         action()
@@ -96,3 +130,4 @@ class VirtualClock:
             return
         self._told.add(task)
         raise Aborted(self._abort_reason)
+

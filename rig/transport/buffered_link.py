@@ -54,7 +54,7 @@ class BufferedLink(ABC):
         self._send(self._sent)
 
     def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
-        searched = 0
+        searched, last_look = 0, False
         while True:
             found = self._buffer.find(terminator, max(0, searched - len(terminator)))
             if 0 <= found <= limit - len(terminator):
@@ -67,11 +67,12 @@ class BufferedLink(ABC):
                     received=self._take(limit),
                 )
             searched = len(self._buffer)
-            self._fill(deadline_ns, f"no {terminator!r} before the deadline")
+            last_look = self._fill(deadline_ns, last_look, f"no {terminator!r} before the deadline")
 
     def read_exactly(self, count: int, deadline_ns: int) -> bytes:
+        last_look = False
         while len(self._buffer) < count:
-            self._fill(deadline_ns, f"fewer than {count} bytes before the deadline")
+            last_look = self._fill(deadline_ns, last_look, f"fewer than {count} bytes before the deadline")
         return self._take(count)
 
     def discard_input(self) -> bytes:
@@ -88,13 +89,16 @@ class BufferedLink(ABC):
             except OSError:  # the port went away before us
                 return
 
-    def _fill(self, deadline_ns: int, complaint: str) -> None:
+    def _fill(self, deadline_ns: int, last_look: bool, complaint: str) -> bool:
+        """Take in more. Whether that was the one look after the deadline, so that trickling bytes do not move it."""
         self._refuse_if_closed()
-        data = self._receive(deadline_ns)
+        late = self._clock.now_ns() >= deadline_ns
+        data = b"" if last_look else self._receive(deadline_ns)
         if not data:
             received = self._take(len(self._buffer))
             raise LinkTimeout(complaint, address=self.address, sent=self._sent, received=received)
         self._buffer += data
+        return late
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._buffer[:count])

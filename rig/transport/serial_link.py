@@ -23,9 +23,8 @@ from rig.transport.descriptor_link import READ_SIZE, DescriptorLink
 if TYPE_CHECKING:
     import serial
 
-PORTABLE_SLICE_S = (
-    0.05  # set once at the opening: some drivers and all pseudo-terminals dislike later changes
-)
+READ_DESCRIPTOR = os.name == "posix"  # elsewhere pyserial reads
+PORTABLE_SLICE_S = 0.05  # set once, at the opening: some drivers dislike later changes
 
 
 class PosixSerialLink(DescriptorLink):
@@ -55,11 +54,13 @@ class PortableSerialLink(BufferedLink):
     def _receive(self, deadline_ns: int) -> bytes:
         while True:
             try:
-                data = self._port.read(min(READ_SIZE, max(1, self._port.in_waiting)))
+                waiting = self._port.in_waiting
+                if waiting or self._clock.now_ns() < deadline_ns:
+                    data = self._port.read(min(READ_SIZE, max(1, waiting)))
+                    if data:
+                        return self._logged(data)
             except (OSError, TypeError) as error:  # SerialException is an OSError
                 raise self._lost(str(error)) from error
-            if data:
-                return self._logged(data)
             self._clock.raise_if_aborted()
             if self._clock.now_ns() >= deadline_ns:
                 return b""
@@ -74,9 +75,7 @@ class PortableSerialLink(BufferedLink):
         self._port.close()
 
 
-def open_serial(
-    address: Address, clock: Clock, sink: WireSink, default: Framing, *, portable: bool = os.name == "nt"
-) -> BufferedLink:
+def open_serial(address: Address, clock: Clock, sink: WireSink, default: Framing) -> BufferedLink:
     """Open and set the port, for this program alone.
 
     Raises LinkLost when it is not there, not allowed, held by another program, or refuses the framing.
@@ -87,7 +86,7 @@ def open_serial(
         note = f"{address.place} is a pseudo-terminal: framing {framing} is not emulated, 8N1 used"
         framing = replace(framing, bits=8, parity="N")
     port = _open_port(address, framing)
-    link = (PortableSerialLink if portable else PosixSerialLink)(address.text, clock, sink, port)
+    link = (PosixSerialLink if READ_DESCRIPTOR else PortableSerialLink)(address.text, clock, sink, port)
     link.note = note
     return link
 

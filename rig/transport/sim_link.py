@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from rig.clock.virtual import VirtualClock
+from rig.clock.virtual import Doorbell, VirtualClock
 from rig.errors import Aborted
 from rig.transport import WirePort, WireSink
 from rig.transport.buffered_link import BufferedLink
@@ -13,19 +13,19 @@ from rig.transport.buffered_link import BufferedLink
 class SimLink(BufferedLink):
     """Bytes a device sends for a time to come lie in the inbox until then."""
 
-    _clock: VirtualClock
-
     def __init__(self, address: str, clock: VirtualClock, sink: WireSink, port: WirePort) -> None:
         super().__init__(address, clock, sink)
         self._port = port
         self._inbox: list[tuple[int, int, bytes]] = []
         self._sequence = 0
+        self._doorbell = Doorbell(clock)
         port.attach(self._arrives)
 
     def _arrives(self, at_ns: int, data: bytes) -> None:
         if data:
             self._sequence += 1  # of two for one moment, the first sent comes first
             heapq.heappush(self._inbox, (at_ns, self._sequence, bytes(data)))
+            self._doorbell.ring_at(at_ns)
 
     def _send(self, data: bytes) -> None:
         try:
@@ -34,20 +34,16 @@ class SimLink(BufferedLink):
             raise self._lost(str(error)) from error
 
     def _receive(self, deadline_ns: int) -> bytes:
-        clock = self._clock
         while True:
-            now_ns = clock.now_ns()
+            now_ns = self._clock.now_ns()
             if self._inbox and self._inbox[0][0] <= now_ns:
                 return self._logged(heapq.heappop(self._inbox)[2])
             if now_ns >= deadline_ns:
                 return b""
-            wake_ns = deadline_ns
-            if self._inbox:
-                wake_ns = min(wake_ns, self._inbox[0][0])
-            if (due_ns := clock.next_due_ns()) is not None:  # whatever happens then may make the device send
-                wake_ns = min(wake_ns, due_ns)
             try:
-                clock.sleep_until_ns(wake_ns)
+                self._doorbell.sleep_until_ns(
+                    min(deadline_ns, self._inbox[0][0] if self._inbox else deadline_ns)
+                )
             except Aborted:
                 # In real time this line would have been silent before the tear-down speaks on it.
                 self._inbox.clear()

@@ -1,7 +1,7 @@
 """``visa://``: a VISA resource through pyvisa and its pure Python back end.
 
-Raw bytes only: no termination character in either direction, one byte a read, because a read of more that
-times out would lose what had come. Each call is a short slice, so the injected clock's deadline and an abort
+Raw bytes only: no termination character in either direction, and never asking for more than is there, because a
+read that times out loses what had come. Each call is a short slice, so the injected clock's deadline and an abort
 are kept.
 """
 
@@ -44,8 +44,9 @@ class VisaLink(BufferedLink):
 
         while True:
             try:
-                data = self._resource.read_bytes(1) + self._more()
-                return self._logged(data)
+                waiting = self._waiting()
+                if waiting or self._clock.now_ns() < deadline_ns:
+                    return self._logged(self._resource.read_bytes(max(1, waiting)))
             except VisaIOError as error:
                 if error.error_code != StatusCode.error_timeout:
                     raise self._lost(str(error)) from error
@@ -57,11 +58,12 @@ class VisaLink(BufferedLink):
             if self._clock.now_ns() >= deadline_ns:
                 return b""
 
-    def _more(self) -> bytes:
-        """What else lies in the buffer of a serial port; a socket gives byte after byte."""
-        if self._resource.resource_name.startswith("ASRL") and (count := self._session.interface.in_waiting):
-            return self._resource.read_bytes(count)
-        return b""
+    def _waiting(self) -> int:
+        """How many bytes are there; a socket only tells whether there are any."""
+        interface = self._session.interface
+        if isinstance(interface, socket.socket):
+            return len(select.select([interface], [], [], 0)[0])
+        return int(interface.in_waiting)
 
     def _closed_by_peer(self) -> bool:
         """pyvisa-py takes a closed TCP connection for a silent one; ask the socket itself."""
