@@ -45,7 +45,6 @@ class Journal:
         self._count, self._head = 0, FIRST_PREV
         self._synced = 0  # so many records are known to be on the disk
         self._failure = ""  # why nothing more is taken
-        self._sync_failed = False
         self._told = False  # somebody was told of the failure
         self._closed = False
         self._append_lock, self._sync_lock = threading.Lock(), threading.Lock()
@@ -146,13 +145,12 @@ class Journal:
     def _sync_up_to(self, count: int) -> bool:
         """Whether so many records are on the disk; whoever comes first syncs for all who wait."""
         with self._sync_lock:
-            if self._synced < count and not self._sync_failed:
+            if self._synced < count:
                 reached = self._count
                 try:
                     sync_data(self._descriptor)
                     self._synced = reached
-                except OSError as error:  # a second try may succeed falsely: the system has dropped the data
-                    self._sync_failed = True
+                except OSError as error:  # for good: a second try may succeed though the data was dropped
                     self._fail(f"cannot be brought to the disk: {error.strerror or error}")
             return self._synced >= count
 
