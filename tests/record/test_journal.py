@@ -199,6 +199,8 @@ def test_a_loss_elsewhere_ends_the_journal(journal):
     for _ in range(2):
         with pytest.raises(IntegrityError, match="the wire log is lost"):
             journal.append("note")
+    with pytest.raises(IntegrityError, match="the wire log is lost"):
+        journal.sync()
     assert len(read_journal(journal.path).records) == 1
 
 
