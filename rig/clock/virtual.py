@@ -130,4 +130,3 @@ class VirtualClock:
             return
         self._told.add(task)
         raise Aborted(self._abort_reason)
-
