@@ -7,7 +7,8 @@ answered or its deadline on the injected clock has passed, and raises only the e
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from rig.readings import (
     FlowBlock,
@@ -76,3 +77,14 @@ class FlowSensor(Instrument, Protocol):
 
     def stop(self) -> None:
         """End sampling."""
+
+
+@dataclass(frozen=True)
+class UnitUnderTest:
+    """One pump unit on the bench with the instruments that watch it. ``safe_state`` is what its profile declares."""
+
+    serial: str
+    pump: InfusionPump
+    balance: Balance | None
+    flow: FlowSensor | None
+    safe_state: Literal["stop", "minimum"]

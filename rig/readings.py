@@ -36,9 +36,10 @@ class MassReading:
 class FlowBlock:
     """Consecutive samples read from a flow sensor's buffer, as raw integers with their scale.
 
-    ``flow_counts``, ``temperature_counts`` and ``flags`` are equally long integer arrays; flow = counts / ``flow_scale``
-    in ``flow_unit`` ("ul/min", "ml/min", "nl/min", "ul/h"), temperature = counts / ``temperature_scale`` in °C.
-    Sample i was taken at ``first_t_ns + i * interval_ns``. ``lost`` samples are missing *before* the first.
+    ``flow_counts``, ``temperature_counts`` and ``flags`` are equally long integer arrays; flow is counts /
+    ``flow_scale`` in ``flow_unit`` ("ul/min", "ml/min", "nl/min", "ul/h"), temperature is counts /
+    ``temperature_scale`` in °C. Sample i was taken at ``first_t_ns + i * interval_ns``.
+    ``lost`` samples are missing *before* the first.
     Flags: bit 0 air in line, bit 1 high flow (saturated), bit 5 smoothing.
     """
 

@@ -1,1 +1,20 @@
-"""How a test is carried out: each procedure reads like the standard's text."""
+"""How a test is carried out: each procedure reads like the standard's text.
+
+A procedure knows capabilities, not drivers, and never asks whether the bench is simulated. ``PROCEDURES`` is the
+closed set that plans may name; the parameters of each are in :mod:`rig.definitions.cases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rig.capabilities import UnitUnderTest
+from rig.clock import Clock
+from rig.procedures.bolus import bolus
+from rig.procedures.flow_accuracy import flow_accuracy
+from rig.record.case_recorder import CaseRecorder
+
+Procedure = Callable[[UnitUnderTest, Any, CaseRecorder, Clock], None]
+
+PROCEDURES: dict[str, Procedure] = {"flow_accuracy": flow_accuracy, "bolus": bolus}

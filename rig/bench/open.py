@@ -1,0 +1,181 @@
+"""From a bench file to units that can be tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, cast
+
+from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, UnitUnderTest
+from rig.clock import Clock
+from rig.clock.virtual import VirtualClock
+from rig.clock.wall import WallClock
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.instruments import InstrumentFile
+from rig.drivers import driver_class
+from rig.errors import DefinitionError, RigError
+from rig.readings import Identity
+from rig.transport import Direction, WirePort, WireSink
+from rig.transport.address import check_address
+from rig.transport.open import open_link
+
+SIMULATED_SERIAL_PREFIX = "SIM"  # every simulated instrument of this project says so itself
+
+
+@dataclass
+class WireTap:
+    """Hands every byte of one instrument to the run that is open now, if one is."""
+
+    sink: WireSink | None = None
+
+    def __call__(self, t_ns: int, direction: Direction, data: bytes) -> None:
+        if self.sink is not None:
+            self.sink(t_ns, direction, data)
+
+
+@dataclass
+class InstrumentOnBench:
+    """One opened instrument: what the bench file says, the driver, its wire tap, and who it said it is."""
+
+    unit: str
+    file: InstrumentFile
+    driver: Instrument
+    tap: WireTap
+    identity: Identity = field(default_factory=Identity)
+
+    @property
+    def simulated(self) -> bool:
+        """Declared by the bench file, or told by the instrument itself."""
+        return self.file.is_simulated or self.identity.serial.startswith(SIMULATED_SERIAL_PREFIX)
+
+    def identify(self) -> Identity:
+        """Ask the instrument who it is; refuse a stranger in the place of the declared one.
+
+        Raises DefinitionError when its serial number is not the one in the bench file.
+        """
+        self.identity = self.driver.identify()
+        if self.file.serial is not None and self.identity.serial != self.file.serial:
+            raise DefinitionError(
+                f"unit {self.unit}: the {self.file.role} at {self.file.address} is serial number "
+                f"'{self.identity.serial}', the bench file says '{self.file.serial}'",
+                hint="put the declared instrument back, or mend the bench file",
+            )
+        return self.identity
+
+
+@dataclass
+class Bench:
+    """A bench that is open. Close it, or use it as a context."""
+
+    file: BenchFile
+    clock: Clock
+    units: tuple[UnitUnderTest, ...]
+    instruments: tuple[InstrumentOnBench, ...]
+
+    def unit(self, serial: str) -> UnitUnderTest:
+        """The unit with that serial number. Raises DefinitionError when the bench has none such."""
+        for unit in self.units:
+            if unit.serial == serial:
+                return unit
+        raise DefinitionError(
+            f"no unit '{serial}' is open on bench '{self.file.id}'",
+            hint="open units: " + ", ".join(unit.serial for unit in self.units),
+        )
+
+    def close(self) -> None:
+        """Give all links back. Never raises."""
+        for instrument in self.instruments:
+            instrument.driver.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def clock_for(bench: BenchFile) -> Clock:
+    """Virtual time where the instruments are simulated in this process, real time otherwise."""
+    return VirtualClock() if bench.is_in_process else WallClock()
+
+
+def check_instruments(bench: BenchFile) -> None:
+    """Refuse unknown drivers and malformed addresses. Opens nothing. Raises DefinitionError."""
+    problems: list[DefinitionError] = []
+    for unit in bench.units:
+        for instrument in unit.instruments:
+            try:
+                check_address(instrument.address)
+                if instrument.role != driver_class(instrument.driver).ROLE:
+                    raise DefinitionError(
+                        f"driver '{instrument.driver}' drives a {driver_class(instrument.driver).ROLE}, "
+                        f"not a {instrument.role}"
+                    )
+            except DefinitionError as error:
+                key = "address" if "address" in error.message else "driver"
+                where = bench.source.where(unit.serial, instrument.role, key)
+                problems.append(DefinitionError(error.message, where, error.hint))
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise DefinitionError("several problems", more=tuple(problems))
+
+
+def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = None) -> Bench:
+    """Open the links of the named units (default all); sends nothing.
+
+    Raises DefinitionError, LinkLost (a port that is not there); whatever was opened is closed again.
+    """
+    check_instruments(bench)
+    chosen = [unit for unit in bench.units if serials is None or unit.serial in serials]
+    ports = _simulated_ports(bench, clock)
+    opened: list[InstrumentOnBench] = []
+    units: list[UnitUnderTest] = []
+    try:
+        for unit in chosen:
+            drivers: dict[str, Any] = {}
+            for instrument in unit.instruments:
+                on_bench = _open_instrument(unit, instrument, clock, ports)
+                opened.append(on_bench)
+                drivers[instrument.role] = on_bench.driver
+            units.append(
+                UnitUnderTest(
+                    serial=unit.serial,
+                    pump=cast(InfusionPump, drivers["pump"]),
+                    balance=cast(Balance | None, drivers.get("balance")),
+                    flow=cast(FlowSensor | None, drivers.get("flow")),
+                    safe_state=unit.profile.safe_state,
+                )
+            )
+    except RigError:
+        for on_bench in opened:
+            on_bench.driver.close()
+        raise
+    return Bench(bench, clock, tuple(units), tuple(opened))
+
+
+def _simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], WirePort]:
+    if not isinstance(clock, VirtualClock):
+        return {}
+    from rig.sim.build import simulate
+
+    simulation = simulate(bench, clock)
+    return {
+        (unit.serial, instrument.role): simulation.port(unit.serial, instrument.role)
+        for unit in bench.units
+        for instrument in unit.instruments
+    }
+
+
+def _open_instrument(
+    unit: UnitFile, file: InstrumentFile, clock: Clock, ports: dict[tuple[str, str], WirePort]
+) -> InstrumentOnBench:
+    driver_type = driver_class(file.driver)
+    tap = WireTap()
+    port = ports.get((unit.serial, file.role))
+    link = open_link(file.address, clock, tap, sim_port=port, baud=driver_type.DEFAULT_BAUD)
+    driver = driver_type(link) if file.device is None else driver_type(link, file.device)
+    return InstrumentOnBench(unit.serial, file, driver, tap)

@@ -1,0 +1,111 @@
+"""``rig run``: a child pytest with the rig's plugin, and a verdict table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from rig.errors import (
+    EXIT_ABORTED,
+    EXIT_ALL_PASS,
+    EXIT_NOT_ALL_PASS,
+    EXIT_RIG_FAILED,
+    DefinitionError,
+)
+
+PYTEST_NOTHING_SELECTED = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml)")
+    parser.add_argument("--bench", metavar="FILE", required=True, type=Path, help="bench file (*.bench.toml)")
+    parser.add_argument(
+        "--runs", metavar="DIR", default=Path("runs"), type=Path, help="where run folders are made"
+    )
+    parser.add_argument("-k", metavar="EXPR", dest="select", help="only cases, units, criteria matching this")
+    parser.add_argument("--operator", metavar="NAME", help="who is named in the record (default: login name)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    from rig.cli.check import checked
+
+    _, _, warnings = checked(args.plans, args.bench)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as scratch, as_file(files("rig.run") / "pytest.ini") as ini:
+        summary_file = Path(scratch) / "summary.json"
+        status = _wait_for(_pytest_command(args, ini, summary_file))
+        summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
+    runs = [(Path(folder), _results(Path(folder))) for folder in summary.get("folders", [])]
+    exit_status = _exit_status(status, summary, [results for _, results in runs])
+    for trouble in summary.get("errors", []):
+        print(f"rig run: {trouble}", file=sys.stderr)
+    if args.json:
+        listed = [{"folder": str(folder), **results} for folder, results in runs]
+        print(json.dumps({"exit_status": exit_status, "runs": listed}, indent=1))
+    else:
+        from rig.cli.verdict_table import print_verdicts
+
+        for folder, results in runs:
+            print_verdicts(folder, results)
+    return exit_status
+
+
+def _pytest_command(args: argparse.Namespace, ini: Path, summary: Path) -> list[str]:
+    command = [sys.executable, "-m", "pytest", *map(str, args.plans), "--bench", str(args.bench)]
+    command += [
+        "--runs",
+        str(args.runs),
+        "--rig-summary",
+        str(summary),
+        "-c",
+        str(ini),
+        "--rootdir",
+        str(Path.cwd()),
+    ]
+    command += ["--noconftest", "-p", "no:cacheprovider", "-p", "no:terminal", "--capture=no"]
+    command += ["-k", args.select] if args.select else []
+    command += ["--operator", args.operator] if args.operator else []
+    return command
+
+
+def _wait_for(command: list[str]) -> int:
+    """Run the child to its end; signals go on to it, since it is the child that has to bring the pumps to rest."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    forwarded = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, lambda got, _: child.send_signal(got)) for number in forwarded}
+    try:
+        return child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return results
+
+
+def _exit_status(pytest_status: int, summary: dict[str, Any], runs: list[dict[str, Any]]) -> int:
+    if "exit_status" in summary:
+        return int(summary["exit_status"])
+    if pytest_status == PYTEST_NOTHING_SELECTED:
+        raise DefinitionError("no criterion matches -k", hint="'rig run' without -k lists all of them")
+    outcomes = {results["outcome"] for results in runs}
+    if "ABORTED" in outcomes or pytest_status == EXIT_ABORTED:
+        return EXIT_ABORTED
+    if (
+        not runs
+        or "ERROR" in outcomes
+        or any(case["outcome"] == "ERROR" for run in runs for case in run["cases"])
+    ):
+        return EXIT_RIG_FAILED
+    return EXIT_ALL_PASS if outcomes == {"PASS"} else EXIT_NOT_ALL_PASS

@@ -1,0 +1,54 @@
+"""Single boluses weighed one by one, after IEC 60601-2-24:2012, 201.12.1.104 (25 successive boluses)."""
+
+from __future__ import annotations
+
+from rig.capabilities import UnitUnderTest
+from rig.clock import Clock, ns_from_s
+from rig.definitions.cases import BolusCase
+from rig.procedures.watching import Watch, program_and_read_back
+from rig.quantities import nl_from_ml
+from rig.readings import Prescription
+from rig.record.case_recorder import CaseRecorder
+
+BLANK_READINGS = 16
+
+
+def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: Clock) -> None:
+    """Carry out one case on one unit: ``count`` boluses from the stopped pump, each between two weighings."""
+    watch = Watch(unit, recorder, clock, case.flow_every_s)
+
+    recorder.step("identify")
+    watch.ask_pump()
+    if unit.flow is not None:
+        unit.flow.start(case.flow_every_s)
+
+    recorder.step("relax_before", case.relax_s)
+    unit.pump.stop("evaporation blank")
+    watch.rest(case.relax_s)
+    recorder.step("blank_before", case.blank_s)
+    watch.weigh_for(case.blank_s, case.blank_s / BLANK_READINGS)
+
+    recorder.step("sample", case.count * case.interval_s)
+    prescription = Prescription(
+        "bolus", bolus_nl=nl_from_ml(case.bolus_ml), bolus_duration_s=round(case.bolus_duration_s)
+    )
+    first_ns = clock.now_ns()
+    for index in range(case.count):
+        before = watch.weigh()
+        start_ns = clock.now_ns()
+        program_and_read_back(unit, recorder, prescription)
+        watch.rest(case.bolus_duration_s)
+        end_ns = clock.now_ns()
+        watch.rest(case.settle_s)
+        after = watch.weigh()
+        recorder.dose(index, case.bolus_ml, before, after, start_ns, end_ns)
+        watch.ask_pump()
+        watch.rest((first_ns + ns_from_s((index + 1) * case.interval_s) - clock.now_ns()) / 1e9)
+
+    recorder.step("relax_after", case.relax_s)
+    unit.pump.stop("evaporation blank")
+    watch.rest(case.relax_s)
+    recorder.step("blank_after", case.blank_s)
+    watch.weigh_for(case.blank_s, case.blank_s / BLANK_READINGS)
+    if unit.flow is not None:
+        unit.flow.stop()

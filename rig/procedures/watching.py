@@ -1,0 +1,93 @@
+"""What every procedure does while it waits: weigh, drain the flow sensor, ask the pump how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.capabilities import UnitUnderTest
+from rig.clock import Clock, ns_from_s
+from rig.errors import DeviceError
+from rig.readings import MassReading, Prescription
+from rig.record.case_recorder import CaseRecorder
+
+PUMP_ASKED_EVERY_S = 60.0  # often enough to name the minute of an alarm, seldom enough not to disturb
+FLOW_SAMPLES_A_CALL = 60  # a sensor's buffer is small; it is emptied before it can overflow
+FLOW_EMPTIED_AT_LEAST_EVERY_S = 1.0
+
+
+@dataclass
+class Watch:
+    """One unit being watched through one case."""
+
+    unit: UnitUnderTest
+    recorder: CaseRecorder
+    clock: Clock
+    flow_every_s: float
+    last_event: int = -1
+
+    def weigh(self) -> MassReading:
+        """One balance reading, recorded. The definitions refuse a plan that weighs on a bench without balance."""
+        if self.unit.balance is None:
+            raise DeviceError(f"unit {self.unit.serial} has no balance", code="no-balance")
+        reading = self.unit.balance.read()
+        self.recorder.mass(reading)
+        return reading
+
+    def drain_flow(self) -> None:
+        """Record what the flow sensor has sampled since the last call."""
+        if self.unit.flow is not None:
+            for block in self.unit.flow.read_buffer():
+                self.recorder.flow(block)
+
+    def ask_pump(self) -> None:
+        """Record the pump's state, and its own log since the last call."""
+        self.recorder.pump_state(self.unit.pump.interrogate())
+        for event in self.unit.pump.events_since(self.last_event):
+            self.recorder.pump_event(event)
+            self.last_event = event.number
+
+    def rest(self, duration_s: float) -> None:
+        """Wait for ``duration_s`` without weighing, watching flow sensor and pump."""
+        self._wait_until(self.clock.now_ns() + ns_from_s(duration_s))
+
+    def weigh_for(self, duration_s: float, every_s: float) -> None:
+        """Weigh at once and then every ``every_s`` up to and including the end: ``duration_s/every_s + 1`` readings.
+
+        Instants are counted from the beginning, so that lateness of one reading does not shift the next.
+        """
+        start_ns = self.clock.now_ns()
+        for index in range(round(duration_s / every_s) + 1):
+            self._wait_until(start_ns + ns_from_s(index * every_s))
+            self.weigh()
+        self.drain_flow()
+        self.ask_pump()
+
+    def _wait_until(self, t_ns: int) -> None:
+        step_ns = ns_from_s(self._flow_call_every_s())
+        next_ask_ns = self.clock.now_ns() + ns_from_s(PUMP_ASKED_EVERY_S)
+        while (now_ns := self.clock.now_ns()) < t_ns:
+            self.clock.sleep_until_ns(min(t_ns, now_ns + step_ns))
+            self.drain_flow()
+            if self.clock.now_ns() >= next_ask_ns:
+                self.ask_pump()
+                next_ask_ns = self.clock.now_ns() + ns_from_s(PUMP_ASKED_EVERY_S)
+
+    def _flow_call_every_s(self) -> float:
+        if self.unit.flow is None:
+            return PUMP_ASKED_EVERY_S
+        wanted_s = FLOW_SAMPLES_A_CALL * self.flow_every_s
+        return min(PUMP_ASKED_EVERY_S, max(FLOW_EMPTIED_AT_LEAST_EVERY_S, wanted_s))
+
+
+def program_and_read_back(unit: UnitUnderTest, recorder: CaseRecorder, prescription: Prescription) -> None:
+    """Program the pump and refuse to go on unless it says back what it was told.
+
+    Raises DeviceError when the prescription that is active is not the one commanded.
+    """
+    unit.pump.program(prescription)
+    active = unit.pump.read_back()
+    recorder.read_back(prescription, active)
+    if active != prescription:
+        raise DeviceError(
+            f"the pump's active prescription is {active}, commanded was {prescription}", code="read-back"
+        )

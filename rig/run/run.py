@@ -1,0 +1,253 @@
+"""One run: one plan on one bench, from the opening of its folder to the seal."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rig.bench.open import Bench, InstrumentOnBench
+from rig.capabilities import UnitUnderTest
+from rig.clock import Clock
+from rig.definitions.bench_file import UnitFile
+from rig.definitions.cases import Case
+from rig.definitions.plan_file import Plan
+from rig.errors import Aborted, RigError
+from rig.judge import judge, judge_case
+from rig.procedures import PROCEDURES
+from rig.procedures.safe_state import to_safe_state
+from rig.record.case_recorder import CaseRecorder
+from rig.record.load_run import load_run
+from rig.record.run_folder import RunFolder, new_run_id
+
+RECORDED_VERSIONS = (
+    "infusion-rig",
+    "numpy",
+    "scipy",
+    "pydantic",
+    "pyserial",
+    "pyvisa",
+    "pyvisa-py",
+    "greenlet",
+)
+DECIDES_THE_VERDICT = ("balance",)  # an instrument of these roles without valid calibration: nothing is dosed
+
+CaseResult = dict[str, Any]
+
+
+class Run:
+    """Opens the record at once; :meth:`carry_out` works off cases; :meth:`close` judges, reports and seals."""
+
+    def __init__(self, plan: Plan, bench: Bench, runs_dir: Path, operator: str) -> None:
+        self.plan, self.bench = plan, bench
+        self.results: dict[str, Any] | None = None
+        self._clock: Clock = bench.clock
+        self._started_ns = self._clock.now_ns()
+        self._opened_at = datetime.now(UTC)
+        self._today: date = self._opened_at.date()
+        self.run_id = new_run_id(self._opened_at, plan.id, bench.file.id)
+        self.folder = RunFolder.create(
+            runs_dir,
+            self.run_id,
+            plan_text=plan.source.text,
+            bench_text=bench.file.source.text,
+            profiles=bench.file.profiles,
+            now_ns=lambda: self._clock.now_ns() - self._started_ns,
+        )
+        self._case_results: dict[str, dict[str, CaseResult]] = {}
+        self._begun: set[str] = set()
+        try:
+            self._open_record(operator)
+        except BaseException as error:
+            self.folder.journal.append("run_closed", durable=True, outcome="ERROR", reason=str(error))
+            self._detach()
+            self.folder.journal.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
+
+    def _open_record(self, operator: str) -> None:
+        for instrument in self.bench.instruments:
+            sink = self.folder.wire_sink(instrument.unit, instrument.file.role)
+            instrument.tap.sink = lambda t_ns, way, data, sink=sink: sink(t_ns - self._started_ns, way, data)
+        for instrument in self.bench.instruments:
+            instrument.identify()
+        because = [
+            f"the {instrument.file.role} of {instrument.unit} is simulated"
+            for instrument in self.bench.instruments
+            if instrument.simulated
+        ]
+        journal, plan, bench = self.folder.journal, self.plan, self.bench.file
+        journal.append(
+            "run_opened",
+            durable=True,
+            run_id=self.run_id,
+            started_utc=self._opened_at.isoformat(timespec="seconds"),
+            today=self._today.isoformat(),
+            clock=self._clock.kind,
+            rehearsal=bool(because),
+            rehearsal_because=because,
+            operator=operator,
+            software=_software(),
+            plan={
+                "id": plan.id,
+                "revision": plan.revision,
+                "title": plan.title,
+                "file": Path(plan.source.path).name,
+                "sha256": plan.source.sha256,
+            },
+            bench={
+                "id": bench.id,
+                "site": bench.site,
+                "file": Path(bench.source.path).name,
+                "sha256": bench.source.sha256,
+            },
+        )
+        for instrument in self.bench.instruments:
+            journal.append("instrument", **_instrument_record(instrument))
+        for unit in self.bench.units:
+            journal.append("limits", unit=unit.serial, **asdict(unit.pump.limits()))
+
+    def known_result(self, case: Case, serial: str) -> CaseResult | None:
+        """The result of a case on a unit, if it was carried out in this run."""
+        return self._case_results.get(case.id, {}).get(serial)
+
+    def carry_out(self, case: Case, serials: Sequence[str]) -> dict[str, CaseResult]:
+        """Carry out one case on the named units at once; verdicts from the record, and into it.
+
+        Never raises for a failure of one unit: it is in that unit's result. Raises Aborted afterwards, when every
+        pump is in its safe state, if an abort was asked for, and RigError for a case begun before: nothing that
+        doses is ever repeated by itself.
+        """
+        if case.id in self._begun:
+            raise RigError(f"case '{case.id}' was begun before and has no result; it is not repeated")
+        self._begun.add(case.id)
+        units = [self.bench.unit(serial) for serial in serials]
+        ends = self._clock.run_all([partial(self._carry_out_on, case, unit) for unit in units])
+        self.folder.journal.sync()
+        record = load_run(self.path)
+        results: dict[str, CaseResult] = {}
+        for unit in units:
+            data = record.case(case.id, unit.serial)
+            if data is None:
+                continue
+            result = judge_case(data, case, self._unit_file(unit.serial), record, self.bench.file, self.plan)
+            results[unit.serial] = result
+            for criterion in result["criteria"]:
+                told = {key: value for key, value in criterion.items() if key not in ("name", "unit")}
+                self.folder.journal.append(
+                    "verdict",
+                    case=case.id,
+                    unit=unit.serial,
+                    criterion=criterion["name"],
+                    unit_of_value=criterion["unit"],
+                    **told,
+                )
+        self.folder.journal.sync()
+        self._case_results.setdefault(case.id, {}).update(results)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return results
+
+    def _carry_out_on(self, case: Case, unit: UnitUnderTest) -> None:
+        """One case on one unit, in a task of its own: procedure, then the safe state whatever happened."""
+        journal = self.folder.journal
+        recorder = CaseRecorder(journal, case.id, unit.serial, self._started_ns)
+        recorder.append("case_started", durable=True, procedure=case.procedure)
+        if (refusal := self._refused(unit.serial)) is not None:
+            now_ns = self._clock.now_ns()
+            recorder.flag("calibration_expired", refusal, now_ns, now_ns)
+            recorder.append("case_finished", durable=True, ended="refused", message=refusal)
+            return
+        ended, message = "completed", ""
+        aborted: BaseException | None = None
+        try:
+            PROCEDURES[case.procedure](unit, case, recorder, self._clock)
+        except Aborted as error:
+            ended, message, aborted = "aborted", str(error), error
+        except RigError as error:
+            ended, message = "error", str(error)
+        except (
+            BaseException
+        ) as error:  # our own mistake: the pump still goes to its safe state, then all is told
+            ended, message, aborted = "error", f"{type(error).__name__}: {error}", error
+        try:
+            self._leave_safely(unit, message or "end of the case", recorder)
+        except RigError as error:
+            unsafe = f"SAFE STATE NOT CONFIRMED: {error}"
+            message = f"{message}; {unsafe}" if message else unsafe
+            ended = "aborted" if ended == "aborted" else "error"
+        recorder.append("case_finished", durable=True, ended=ended, message=message)
+        if aborted is not None:
+            raise aborted
+
+    @staticmethod
+    def _leave_safely(unit: UnitUnderTest, reason: str, recorder: CaseRecorder) -> None:
+        """The safe state, even if the record takes no more: the pump comes first, the complaint second."""
+        try:
+            recorder.step("safe_state")
+        finally:
+            to_safe_state(unit, reason, recorder)
+
+    def _refused(self, serial: str) -> str | None:
+        for instrument in self._unit_file(serial).instruments:
+            until = instrument.calibrated_until
+            if instrument.role in DECIDES_THE_VERDICT and until is not None and until < self._today:
+                return (
+                    f"refused, nothing was delivered: the calibration of the {instrument.role} of unit {serial} "
+                    f"expired on {until.isoformat()}"
+                )
+        return None
+
+    def _unit_file(self, serial: str) -> UnitFile:
+        return next(unit for unit in self.bench.file.units if unit.serial == serial)
+
+    def close(self, reason: str = "") -> dict[str, Any]:
+        """Close the record, judge the whole of it, write results, report and exports, and seal the folder."""
+        from rig.report import build_report
+        from rig.report.junit import write_junit
+
+        aborted = bool(reason)
+        self.folder.journal.append(
+            "run_closed", durable=True, outcome="ABORTED" if aborted else "COMPLETED", reason=reason
+        )
+        self._detach()
+        self.folder.journal.close()
+        self.results = judge(load_run(self.path), self.plan, self.bench.file)
+        self.folder.write_results(self.results)
+        build_report(self.path)
+        write_junit(self.results, self.path / "exports" / "junit.xml")
+        self.folder.seal()
+        return self.results
+
+    def _detach(self) -> None:
+        for instrument in self.bench.instruments:
+            instrument.tap.sink = None
+
+
+def _instrument_record(instrument: InstrumentOnBench) -> dict[str, Any]:
+    file = instrument.file
+    return {
+        "unit": instrument.unit,
+        "role": file.role,
+        "driver": file.driver,
+        "address": file.address,
+        "simulated": instrument.simulated,
+        "identity": asdict(instrument.identity),
+        "calibrated_until": file.calibrated_until.isoformat() if file.calibrated_until else None,
+        "certificate": file.certificate,
+    }
+
+
+def _software() -> dict[str, str]:
+    software = {name: version(name) for name in RECORDED_VERSIONS}
+    return software | {"python": platform.python_version(), "platform": platform.platform()}

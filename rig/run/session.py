@@ -1,0 +1,123 @@
+"""One session on a bench: holds its lock, opens it once, and makes one run after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rig.bench.open import Bench, clock_for, open_bench
+from rig.definitions.bench_file import BenchFile
+from rig.definitions.cases import Case
+from rig.definitions.plan_file import Plan
+from rig.errors import Aborted, RigError
+from rig.procedures.safe_state import to_safe_state
+from rig.record.lock import BenchLock
+from rig.run.progress import shown_progress
+from rig.run.run import CaseResult, Run
+from rig.run.signals import abort_on_signals
+
+
+class Session:
+    """Opened at the first need; :meth:`finish` closes whatever is open, and can be called twice."""
+
+    def __init__(
+        self,
+        bench_file: BenchFile,
+        runs_dir: Path,
+        operator: str,
+        serials: Sequence[str],
+        show_progress: bool,
+    ) -> None:
+        self.bench_file, self._runs_dir, self._operator = bench_file, runs_dir, operator
+        self._serials, self._show_progress = tuple(serials), show_progress
+        self._lock: BenchLock | None = None
+        self._bench: Bench | None = None
+        self._run: Run | None = None
+        self.failure: RigError | None = None  # why the bench could not be opened; it is not tried again
+        self.closed: list[tuple[Path, dict[str, Any]]] = []  # run folders with their results
+
+    @property
+    def bench(self) -> Bench:
+        """The open bench. Raises BenchBusy, DefinitionError, LinkLost; then nothing stays open or locked."""
+        if self.failure is not None:
+            raise self.failure
+        if self._bench is None:
+            try:
+                self._bench = self._open()
+            except RigError as error:
+                self.failure = error
+                raise
+        return self._bench
+
+    def _open(self) -> Bench:
+        clock = clock_for(self.bench_file)
+        lock = BenchLock(self.bench_file.id)
+        lock.acquire(note=f"session writing to {self._runs_dir.resolve()}")
+        try:
+            bench = open_bench(self.bench_file, clock, self._serials)
+        except BaseException:
+            lock.release()
+            raise
+        self._lock = lock
+        return bench
+
+    def result(self, plan: Plan, case: Case, serial: str, serials: Sequence[str]) -> CaseResult:
+        """The result of a case on one unit, carried out on all ``serials`` at once if it has not been yet.
+
+        Raises Aborted when the run was asked to end; it is closed and reported by then.
+        """
+        run = self._run_for(plan)
+        known = run.known_result(case, serial)
+        if known is not None:
+            return known
+        title = f"{plan.id} / {case.id} on {', '.join(serials)}"
+        with abort_on_signals(self.bench.clock):
+            try:
+                if self._show_progress:
+                    with shown_progress(title, case.duration_s, self.bench.clock):
+                        return run.carry_out(case, serials)[serial]
+                return run.carry_out(case, serials)[serial]
+            except Aborted as aborted:
+                self.close_run(reason=str(aborted))
+                raise
+
+    def _run_for(self, plan: Plan) -> Run:
+        if self._run is not None and self._run.plan is not plan:
+            self.close_run()
+        if self._run is None:
+            try:
+                with abort_on_signals(self.bench.clock):
+                    self._run = Run(plan, self.bench, self._runs_dir, self._operator)
+            except RigError as error:
+                self.failure = error
+                raise
+        return self._run
+
+    def close_run(self, reason: str = "") -> None:
+        """Judge, report and seal the run that is open, if one is."""
+        if self._run is not None:
+            run, self._run = self._run, None
+            self.closed.append((run.path, run.close(reason)))
+
+    def to_safe_state(self, reason: str) -> list[str]:
+        """Every pump to its safe state; what could not be confirmed, as text."""
+        failures = []
+        for unit in self.bench.units:
+            try:
+                to_safe_state(unit, reason)
+            except RigError as error:
+                failures.append(f"{unit.serial}: safe state not confirmed: {error}")
+        return failures
+
+    def finish(self, reason: str = "") -> None:
+        """Close run, bench and lock."""
+        try:
+            self.close_run(reason)
+        finally:
+            if self._bench is not None:
+                self._bench.close()
+                self._bench = None
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
