@@ -1,0 +1,81 @@
+"""Each driver on a pseudo-terminal, with the plug pulled after each byte of the instrument's reply."""
+
+from __future__ import annotations
+
+import os
+import threading
+import tty
+
+import pytest
+
+from rig.clock.wall import WallClock
+from rig.drivers.balance_mt_sics import MtSicsBalance
+from rig.drivers.flow_sensirion_scc1 import SensirionScc1
+from rig.drivers.pump_rpu1 import Rpu1Pump
+from rig.errors import LinkLost
+from rig.transport.open import open_link
+
+EXCHANGES = {
+    "pump": (
+        lambda link: Rpu1Pump(link).identify().serial,
+        "> 01 00 ID",
+        "< 01 00 OK MAKER=A MODEL=B SERIAL=C-1 FW=1 PROTO=1 LEVEL=1",
+        "C-1",
+    ),
+    "balance": (lambda link: MtSicsBalance(link).read().mass_g, b"SI\r\n", b"S S    12.3456 g\r\n", 12.3456),
+    "flow": (
+        lambda link: SensirionScc1(link).stop(),
+        bytes.fromhex("7E 00 34 00 CB 7E"),
+        bytes.fromhex("7E 00 34 00 00 CB 7E"),
+        None,
+    ),
+}
+
+
+@pytest.fixture(params=sorted(EXCHANGES))
+def exchange(request, rpu1_line):
+    """Ask, the bytes that must then be sent, the reply, and what it says."""
+    ask, sent, reply, value = EXCHANGES[request.param]
+    if isinstance(sent, str):
+        sent, reply = rpu1_line(sent), rpu1_line(reply)
+    return ask, sent, reply, value
+
+
+def ask_over_pty(exchange, count):
+    """Carry out the exchange with only the first ``count`` bytes of the reply, after which the plug is pulled."""
+    ask, sent, reply, _ = exchange
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    done = threading.Event()
+
+    def instrument():
+        heard = b""
+        while len(heard) < len(sent):
+            heard += os.read(master, 100)
+        assert heard == sent
+        os.write(master, reply[:count])
+        if count == len(reply):
+            done.wait(5)
+        os.close(slave)
+        os.close(master)
+
+    link = open_link(f"serial://{os.ttyname(slave)}", WallClock(), lambda t_ns, direction, data: None)
+    thread = threading.Thread(target=instrument)
+    thread.start()
+    try:
+        return ask(link)
+    finally:
+        done.set()
+        thread.join()
+        link.close()
+
+
+def test_whole_reply(exchange):
+    *_, reply, value = exchange
+    assert ask_over_pty(exchange, len(reply)) == value
+
+
+def test_unplugged_after_each_byte(exchange):
+    for count in range(len(exchange[2])):
+        with pytest.raises(LinkLost):
+            ask_over_pty(exchange, count)
