@@ -1,0 +1,105 @@
+"""Trumpet windows for a log: those of the standard that fit its sample interval, or those asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rig.analysis.log_series import Floats
+from rig.analysis.trumpet import intervals_in, trumpet
+from rig.errors import DefinitionError, Where
+
+MIN = 60.0
+VOLUMETRIC_WINDOWS_S = (2 * MIN, 5 * MIN, 11 * MIN, 19 * MIN, 31 * MIN)
+ONE_MINUTE_S = 1 * MIN  # in the 2012 edition only
+AMBULATORY_WINDOWS_S = (15 * MIN, 60 * MIN, 150 * MIN, 330 * MIN, 570 * MIN, 930 * MIN)
+
+
+@dataclass(frozen=True)
+class LogWindow:
+    """Largest and smallest error over ``count`` windows of one length. ``standard``: a length of the standard."""
+
+    window_s: float
+    standard: bool
+    count: int
+    error_max_pct: float
+    error_min_pct: float
+
+
+def log_trumpet(
+    grids: list[Floats],
+    interval_s: float,
+    rate_ml_h: float,
+    asked_s: Sequence[float] | None,
+    span_s: float,
+    file: str,
+) -> tuple[tuple[LogWindow, ...], tuple[tuple[float, str], ...]]:
+    """The trumpet over all unbroken stretches, and the windows that are not in it with the reason.
+
+    ``grids``: cumulative volumes (mL) of each stretch at even times, ``interval_s`` apart; ``span_s``: length of the
+    whole period. ``asked_s`` None: the standard's windows.
+
+    Raises DefinitionError for a window asked for that is no multiple of the interval or longer than the period.
+    """
+    left_out: list[tuple[float, str]] = []
+    chosen: list[float] = []
+    if asked_s is not None:
+        for window_s in asked_s:
+            try:
+                intervals_in(window_s, interval_s)
+            except DefinitionError as problem:
+                raise DefinitionError(problem.message, Where(file, key="--windows")) from None
+            if window_s > span_s * (1 + 1e-9):
+                said = f"a window of {window_s / MIN:g} min is longer than the period analysed, {span_s / MIN:g} min"
+                raise DefinitionError(said, Where(file, key="--windows"))
+            if window_s not in chosen:
+                chosen.append(window_s)
+    else:
+        chosen, left_out = _usual_windows(interval_s, span_s)
+    standard = (*VOLUMETRIC_WINDOWS_S, *AMBULATORY_WINDOWS_S, ONE_MINUTE_S)
+    windows = []
+    for window_s in chosen:
+        length = intervals_in(window_s, interval_s)
+        parts = [trumpet(grid, interval_s, rate_ml_h, [window_s])[0] for grid in grids if len(grid) > length]
+        if not parts:
+            left_out.append((window_s, "no unbroken stretch of the period is that long"))
+            continue
+        windows.append(
+            LogWindow(
+                window_s,
+                window_s in standard,
+                sum(part.count for part in parts),
+                max(part.error_max_pct for part in parts),
+                min(part.error_min_pct for part in parts),
+            )
+        )
+    return tuple(windows), tuple(left_out)
+
+
+def _usual_windows(interval_s: float, span_s: float) -> tuple[list[float], list[tuple[float, str]]]:
+    """The standard's windows that fit; in place of each that does not, the next shorter multiple."""
+    wanted: tuple[float, ...] = VOLUMETRIC_WINDOWS_S
+    if not any(_fits(window_s, interval_s) for window_s in wanted) and interval_s > wanted[0]:
+        wanted = AMBULATORY_WINDOWS_S
+    chosen: list[float] = []
+    left_out = []
+    for window_s in wanted:
+        if window_s > span_s * (1 + 1e-9):
+            left_out.append((window_s, f"longer than the period, {span_s / MIN:.6g} min"))
+        elif _fits(window_s, interval_s):
+            chosen.append(window_s)
+        else:
+            multiple = int(window_s / interval_s)
+            reason = f"no whole multiple of the sample interval, {interval_s / MIN:.6g} min"
+            if multiple >= 1 and multiple * interval_s not in chosen:
+                chosen.append(multiple * interval_s)
+                reason += f"; {multiple * interval_s / MIN:.6g} min is shown in its place"
+            left_out.append((window_s, reason))
+    return chosen, left_out
+
+
+def _fits(window_s: float, interval_s: float) -> bool:
+    try:
+        return intervals_in(window_s, interval_s) >= 1
+    except DefinitionError:
+        return False
