@@ -9,7 +9,7 @@ big-endian; a frame each way::
 The cable samples by itself into a buffer that command 36 empties: u32 lost bytes, u16 bytes remaining, u16 number of
 signals (3), then flow, temperature and flags as 16-bit words. Bytes (not samples) as in Sensirion's own driver.
 
-Sample times: sample k (from 0) is stamped start + (k + 1) x the interval that the cable says it uses, on the host's
+Sample times: sample k (from 0) is stamped start + k x the interval that the cable says it uses, on the host's
 clock at the start; lost samples are counted. When a reply was lost on the way, its samples are gone from the buffer
 too: their number is then found from the clock.
 """
@@ -264,7 +264,7 @@ class SensirionScc1:
         before = self._count + lost
         self._count = before + len(samples)
         return FlowBlock(
-            first_t_ns=self._start_ns + (before + 1) * self._interval_ns,
+            first_t_ns=self._start_ns + before * self._interval_ns,
             interval_ns=self._interval_ns,
             flow_counts=samples[:, 0],
             temperature_counts=samples[:, 1],

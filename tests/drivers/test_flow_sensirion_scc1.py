@@ -261,14 +261,14 @@ def test_samples_are_stamped_by_counting_the_interval_that_the_device_tells(scri
     assert first.temperature_counts.tolist() == [4700, 4701]
     assert first.flags.tolist() == [1, 0]
     assert (first.flow_scale, first.flow_unit, first.temperature_scale) == (10.0, "ul/min", 200.0)
-    assert (first.first_t_ns, first.interval_ns) == (start_ns + 21_000_000, 21_000_000)
-    assert second.first_t_ns == start_ns + 3 * 21_000_000
+    assert (first.first_t_ns, first.interval_ns) == (start_ns, 21_000_000)
+    assert second.first_t_ns == start_ns + 2 * 21_000_000
     assert second.flags.tolist() == [0x22]
     assert second.flags.dtype == np.uint16
     assert sensor.read_buffer() == []
     assert sensor.read_buffer() == []
     (third,) = sensor.read_buffer()
-    assert third.first_t_ns == start_ns + 4 * 21_000_000
+    assert third.first_t_ns == start_ns + 3 * 21_000_000
 
 
 def test_lost_samples_are_counted_and_move_the_times(started):
@@ -280,10 +280,10 @@ def test_lost_samples_are_counted_and_move_the_times(started):
     )
     (first,), (second,) = sensor.read_buffer(), sensor.read_buffer()
     assert (first.lost, second.lost) == (0, 3)
-    assert second.first_t_ns == start_ns + 5 * INTERVAL_NS
+    assert second.first_t_ns == start_ns + 4 * INTERVAL_NS
     assert sensor.read_buffer() == []
     (third,) = sensor.read_buffer()
-    assert (third.lost, third.first_t_ns) == (1, start_ns + 7 * INTERVAL_NS)
+    assert (third.lost, third.first_t_ns) == (1, start_ns + 6 * INTERVAL_NS)
 
 
 @pytest.mark.parametrize(
@@ -297,9 +297,9 @@ def test_lost_reply_is_an_error_and_its_samples_are_counted_by_the_clock(started
         sensor.read_buffer()
     link.t_ns = start_ns + 200 * INTERVAL_NS - 5_000_000 + 1
     first, second = sensor.read_buffer()
-    assert (first.flow_counts.tolist(), first.lost, first.first_t_ns) == ([1], 0, start_ns + INTERVAL_NS)
+    assert (first.flow_counts.tolist(), first.lost, first.first_t_ns) == ([1], 0, start_ns)
     assert (second.flow_counts.tolist(), second.lost) == ([9], 198)
-    assert second.first_t_ns == start_ns + 200 * INTERVAL_NS
+    assert second.first_t_ns == start_ns + 199 * INTERVAL_NS
 
 
 def test_request_that_never_arrived_loses_nothing(started):
@@ -309,7 +309,7 @@ def test_request_that_never_arrived_loses_nothing(started):
         sensor.read_buffer()
     link.t_ns = start_ns + 10 * INTERVAL_NS - 5_000_000 + 1
     (block,) = sensor.read_buffer()
-    assert (block.lost, block.first_t_ns, len(block.flow_counts)) == (0, start_ns + INTERVAL_NS, 10)
+    assert (block.lost, block.first_t_ns, len(block.flow_counts)) == (0, start_ns, 10)
 
 
 def test_starting_again_throws_away_what_was_left(scripted):
@@ -325,7 +325,7 @@ def test_starting_again_throws_away_what_was_left(scripted):
     sensor.start(0.02)
     (block,) = sensor.read_buffer()
     assert block.flow_counts.tolist() == [2]
-    assert block.first_t_ns == link.t_ns - 10_000_000 + INTERVAL_NS
+    assert block.first_t_ns == link.t_ns - 10_000_000
 
 
 def test_buffer_of_a_sensor_that_was_never_started(scripted):
