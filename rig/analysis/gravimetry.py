@@ -21,7 +21,7 @@ WEIGHTS_KG_M3 = 8000.0  # conventional density of the weights a balance is adjus
 KG_M3_PER_G_ML = 1000.0
 S_PER_H = 3600.0
 DAY_S = 86400.0
-DOUBT = 0.01  # a scatter this unlikely under the stated figures is believed instead of them
+DOUBT = 0.001  # a scatter this unlikely under the stated figures is believed instead of them
 
 Floats = NDArray[np.float64]
 
@@ -161,7 +161,7 @@ def slope(t_s: Floats, mass_g: Floats, balance: BalanceFigures) -> Slope:
     drift it is the ordinary straight line; with nothing but drift it is end point minus end point, u =
     drift / sqrt(T · 24 h). (An ordinary line through a pure walk would have u = sqrt(6/5) of that.)
 
-    The residuals are the type A evidence: if their weighted sum of squares is improbably large (below 1 %
+    The residuals are the type A evidence: if their weighted sum of squares is improbably large (below 0.1 %
     by chi-square), u is enlarged by the root of their mean square with n - 2 degrees of freedom; so it is,
     whatever they are, when no figure of noise is stated.
 

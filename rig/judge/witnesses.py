@@ -105,7 +105,10 @@ def alarms_seen(data: CaseData) -> list[AlarmSeen]:
             for later in data.alarms
             if later["state"] == "off" and str(later["name"]).lower() == name and int(later["t_ns"]) >= t_ns
         ]
-        seen.append(AlarmSeen(name, t_ns, logged_ns, ended[0] if ended else None))
+        # The pump knows better when it was over, if it logged that.
+        logged_off = [t for t in off_ns.get(name, []) if logged_ns is not None and t >= logged_ns]
+        over = [*logged_off, *ended]
+        seen.append(AlarmSeen(name, t_ns, logged_ns, min(over) if over else None))
     for name, times in on_ns.items():
         for t_ns in times:
             if (name, t_ns) not in used:

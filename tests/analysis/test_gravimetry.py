@@ -157,7 +157,7 @@ def test_lag_one_autocorrelation() -> None:
 
 
 def test_improbable() -> None:
-    assert improbable(2.6, 1.0)
-    assert not improbable(2.5, 1.0)
+    assert improbable(3.3, 1.0)
+    assert not improbable(3.2, 1.0)
     assert improbable(1e-9, 0.0)
     assert not improbable(0.0, 0.0)
