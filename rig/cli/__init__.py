@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from rig import __version__
-from rig.errors import EXIT_ABORTED, EXIT_BAD_INPUT, BenchBusy, DefinitionError, LimitRefused, RigError
+from rig.errors import (
+    EXIT_ABORTED,
+    EXIT_ALL_PASS,
+    EXIT_BAD_INPUT,
+    BenchBusy,
+    DefinitionError,
+    LimitRefused,
+    RigError,
+)
 
 COMMANDS = {
     "run": "run plans on a bench and report on them",
@@ -56,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, (DefinitionError, BenchBusy, LimitRefused)):
             print("Nothing was sent to any instrument.", file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ALL_PASS
     except KeyboardInterrupt:
         print(f"rig {args.command}: interrupted", file=sys.stderr)
         return EXIT_ABORTED

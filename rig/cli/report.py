@@ -5,18 +5,41 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rig.errors import EXIT_ALL_PASS
+from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="run folder")
+    parser.add_argument(
+        "--into", metavar="DIR", type=Path, help="where to put it (default: RUN.report beside RUN)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    from rig.record.run_folder import check_is_run_folder
+    """A sealed folder is never written to: the report goes beside it, and is compared with the sealed one."""
+    from rig.record.run_folder import MANIFEST, check_is_run_folder
     from rig.report import build_report
 
-    check_is_run_folder(args.run_folder)
-    for made in build_report(args.run_folder):
-        print(made)
+    run_folder: Path = args.run_folder
+    check_is_run_folder(run_folder)
+    sealed = (run_folder / MANIFEST).exists()
+    into = args.into or (
+        run_folder.with_name(run_folder.resolve().name + ".report") if sealed else run_folder
+    )
+    if sealed and into.resolve() == run_folder.resolve():
+        raise DefinitionError("the run is sealed; nothing is written into its folder", Where(str(into)))
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DefinitionError(f"this folder cannot be made: {error.strerror}", Where(str(into))) from None
+    for made in build_report(run_folder, into=into):
+        print(made, "" if not sealed else _compared(made, run_folder / made.name))
     return EXIT_ALL_PASS
+
+
+def _compared(made: Path, sealed: Path) -> str:
+    if not sealed.exists():
+        return "(there is none in the sealed folder)"
+    if made.read_bytes() == sealed.read_bytes():
+        return "(identical to the sealed one)"
+    return "(DIFFERS from the sealed one: made by another version of the software?)"

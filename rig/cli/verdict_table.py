@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 MARKS = {"PASS": "green", "CONDITIONAL_PASS": "yellow", "INCONCLUSIVE": "yellow"}
-NARROWEST = 100
+WIDTH_WITHOUT_TERMINAL = 120
 
 
 def print_verdicts(folder: Path, results: dict[str, Any]) -> None:
@@ -18,7 +18,7 @@ def print_verdicts(folder: Path, results: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=NARROWEST)
+        console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
     serials = [unit["serial"] for unit in results["units"]]
     found = {(case["id"], case["unit"]): case for case in results["cases"]}
     title = (
@@ -31,14 +31,16 @@ def print_verdicts(folder: Path, results: dict[str, Any]) -> None:
         table.add_column(escape(heading), overflow="fold")
     for case_id in dict.fromkeys(case["id"] for case in results["cases"]):
         cases = [found.get((case_id, serial)) for serial in serials]
-        names = dict.fromkeys(criterion["name"] for case in cases if case for criterion in case["criteria"])
-        for index, name in enumerate(names):
+        limits = {entry["name"]: entry["limit"] for case in cases if case for entry in case["criteria"]}
+        for index, (name, limit) in enumerate(limits.items()):
             cells = [_cell(case, name) for case in cases]
-            last = index == len(names) - 1
-            table.add_row(Text(case_id if index == 0 else ""), Text(name), *cells, end_section=last)
+            last = index == len(limits) - 1
+            table.add_row(
+                Text(case_id if index == 0 else ""), Text(f"{name} {limit}"), *cells, end_section=last
+            )
     console.print(table)
     for line in _in_words(results):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
     console.print(f"outcome  [bold {MARKS.get(results['outcome'], 'red')}]{results['outcome']}[/]")
     console.print(Text(f"evidence {folder}"), soft_wrap=True)
     console.print(Text(f"report   {folder / 'report.html'}"), soft_wrap=True)
@@ -51,23 +53,32 @@ def _cell(case: dict[str, Any] | None, name: str) -> Any:
     criterion = next((entry for entry in case["criteria"] if entry["name"] == name), None) if case else None
     if criterion is None:
         return Text("-")
-    text = Text(criterion["verdict"].replace("_", " "), style=MARKS.get(criterion["verdict"], "red"))
-    if criterion["value"] is not None and criterion["expanded_uncertainty"] is not None:
-        digits = 1 if criterion["expanded_uncertainty"] >= 1 else 2
-        value, uncertainty = criterion["value"], criterion["expanded_uncertainty"]
-        text.append(f" {value:+.{digits}f} ± {uncertainty:.{digits}f} {criterion['unit']}", style="default")
-    return text
+    verdict = criterion["verdict"].replace("_", " ")
+    return Text(verdict, style=MARKS.get(criterion["verdict"], "red")).append(
+        _value(criterion), style="default"
+    )
+
+
+def _value(criterion: dict[str, Any]) -> str:
+    """Value and expanded uncertainty, as many digits as the uncertainty has."""
+    value, uncertainty, unit = criterion["value"], criterion["expanded_uncertainty"], criterion["unit"]
+    if value is None or uncertainty is None:
+        return ""
+    digits = 1 if uncertainty >= 1 else 2
+    return f" {value:+.{digits}f} ± {uncertainty:.{digits}f} {unit}"
 
 
 def _in_words(results: dict[str, Any]) -> list[str]:
+    """Each case that did not pass, with the reasons; a criterion without one speaks by its figures."""
     lines = []
     for case in results["cases"]:
-        failed = [entry for entry in case["criteria"] if entry["verdict"] != "PASS"]
-        reasons = dict.fromkeys(entry["reason"] for entry in failed if entry.get("reason"))
-        if case["message"]:
-            reasons = dict.fromkeys([case["message"], *reasons])
-        if case["outcome"] != "PASS":
-            lines.append(
-                f"{case['unit']} {case['id']}: {case['outcome']}" + "".join(f"\n    {r}" for r in reasons)
-            )
+        if case["outcome"] == "PASS":
+            continue
+        not_passed = [entry for entry in case["criteria"] if entry["verdict"] != "PASS"]
+        reasons = [case["message"]] if case["message"] else []
+        for entry in not_passed:
+            figures = f"{entry['name']}{_value(entry)}, limit {entry['limit']}"
+            reasons.append(entry["reason"] or figures)
+        lines.append(f"{case['unit']} {case['id']}: {case['outcome'].replace('_', ' ')}")
+        lines += [f"    {reason}" for reason in dict.fromkeys(reasons)]
     return lines

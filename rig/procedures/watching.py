@@ -10,8 +10,8 @@ from rig.errors import DeviceError
 from rig.readings import MassReading, Prescription
 from rig.record.case_recorder import CaseRecorder
 
-PUMP_ASKED_EVERY_S = 60.0  # often enough to name the minute of an alarm, seldom enough not to disturb
-FLOW_SAMPLES_A_CALL = 60  # a sensor's buffer is small; it is emptied before it can overflow
+PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
+FLOW_SAMPLES_A_CALL = 40  # a sensor's buffer is small; it is emptied before it can overflow
 FLOW_EMPTIED_AT_LEAST_EVERY_S = 1.0
 
 

@@ -222,9 +222,10 @@ class Run:
         )
         self._detach()
         self.folder.journal.close()
-        self.results = judge(load_run(self.path), self.plan, self.bench.file)
+        record = load_run(self.path)
+        self.results = judge(record, self.plan, self.bench.file)
         self.folder.write_results(self.results)
-        build_report(self.path)
+        build_report(self.path, record)
         write_junit(self.results, self.path / "exports" / "junit.xml")
         self.folder.seal()
         return self.results

@@ -13,13 +13,21 @@ INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
 HEX4 = re.compile(r"[0-9A-F]{4}")
 
 
+def _shifted(crc: int) -> int:
+    """One byte's turn of the register: polynomial 1021, most significant bit first."""
+    for _ in range(8):
+        crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc
+
+
+TURNS = tuple(_shifted(byte << 8) for byte in range(256))
+
+
 def crc16(text: bytes) -> int:
     """CRC-16/CCITT-FALSE: polynomial 1021, initial FFFF, not reflected."""
     crc = 0xFFFF
     for byte in text:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+        crc = (crc << 8 & 0xFFFF) ^ TURNS[crc >> 8 ^ byte]
     return crc
 
 
