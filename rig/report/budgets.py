@@ -22,13 +22,14 @@ def budgets(sources: Sources) -> Block:
     ]
     for case in sources.case_ids:
         found = [result for result in sources.of_case(case) if result.get("budgets")]
-        for result in found:
-            budgets_of = result["budgets"]
-            for name, budget in budgets_of.items():
-                if not _shares_components(name, budgets_of):
-                    parts.append(
-                        _budget(f"{case}, {result['unit']}: {wording.measurement(str(name))}", budget)
-                    )
+        own = [
+            (str(name), str(result["unit"]), budget)
+            for result in found
+            for name, budget in result["budgets"].items()
+            if not _shares_components(name, result["budgets"])
+        ]
+        for name, unit, budget in sorted(own, key=lambda item: item[0] != FULL):
+            parts.append(_budget(f"{case}, {unit}: {wording.measurement(name)}", budget))
         parts += _contributions(case, found)
     if len(parts) == 1:
         parts.append(blocks.paragraph("No quantity was evaluated in this run, so there is no budget."))
@@ -54,7 +55,7 @@ def _budget(title: str, budget: Results) -> Block:
         title,
         ["Component", "Source", "Value", "u", "Sensitivity", "Contribution", "ν", "Distribution"],
         rows,
-        [1.5, 3.1, 1.15, 1.1, 0.9, 1.0, 0.4, 0.95],
+        [1.5, 2.85, 1.35, 1.15, 0.9, 1.0, 0.4, 0.95],
         "llrrrrrl",
         small=True,
     )

@@ -39,8 +39,7 @@ def volume_unit(largest_ml: float) -> tuple[str, float]:
 
 
 def _spans(axes: Axes, data: CaseData, step: Step, zero_ns: int, flags: Sequence[Results]) -> None:
-    """Flagged intervals hatched, intervals the flow sensor lost shaded."""
-    drawn = False
+    """Flagged intervals hatched; what was flagged stands in the table of flags."""
     for flag in flags:
         start_h, end_h = _hours(flag.get("start_s"), zero_ns), _hours(flag.get("end_s"), zero_ns)
         first_h, last_h = (step.start_ns - zero_ns) / NS_PER_H, (step.end_ns - zero_ns) / NS_PER_H
@@ -56,9 +55,7 @@ def _spans(axes: Axes, data: CaseData, step: Step, zero_ns: int, flags: Sequence
             hatch="////",
             linewidth=0.4,
             alpha=0.6,
-            label="" if drawn else "flagged",
         )
-        drawn = True
 
 
 def _hours(since_start_s: float | None, zero_ns: int) -> float | None:

@@ -101,7 +101,7 @@ def _introduction(first: Results) -> str:
 def _settings(first: Results) -> str:
     """What was set, without the times that the section on the method tells."""
     settings = dict(first.get("set") or {})
-    if settings.get("programmed_rate_ml_h") == settings.get("rate_ml_h"):
+    if number(settings.get("programmed_rate_ml_h")) == number(settings.get("rate_ml_h")):
         settings.pop("programmed_rate_ml_h", None)
     told = []
     for name, value in settings.items():
@@ -130,14 +130,13 @@ def _endings(sources: Sources, found: list[Results]) -> Block:
     for result in found:
         started_s, finished_s = result.get("started_s"), result.get("finished_s")
         lasted = None if started_s is None or finished_s is None else finished_s - started_s
-        told = wording.ending(str(result.get("ended") or "not carried out"))
-        message = result.get("message")
+        told = wording.ended(str(result.get("ended") or "not carried out"), str(result.get("message") or ""))
         rows.append(
             [
                 blocks.strong(result["unit"]),
                 blocks.text(sources.at(started_s)),
                 blocks.text(duration(lasted)),
-                blocks.text(f"{told}: {message}" if message else told),
+                blocks.text(told),
                 blocks.verdict(result.get("outcome")),
             ]
         )
@@ -161,8 +160,9 @@ def _criteria(found: list[Results]) -> Block:
         "Criteria",
         ["Unit", "Criterion", "Value", "U", "k", "Limit", "Margin", "P\u00a0wrong", "Verdict"],
         rows,
-        [0.95, 1.45, 0.85, 0.75, 0.45, 1.1, 0.85, 0.8, 1.6],
+        [0.95, 1.35, 0.95, 0.8, 0.45, 1.05, 0.95, 0.75, 1.65],
         "llrrrlrrl",
+        whole=20,
     )
 
 

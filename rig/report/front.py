@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rig.analysis.decision import Outcome, worst
-from rig.judge.witnesses import alarms_seen
+from rig.judge.witnesses import AlarmSeen, alarms_seen
 from rig.record.case_data import CaseData
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
@@ -21,7 +21,7 @@ def front(sources: Sources) -> list[Block]:
     results = sources.results
     page: list[Block] = []
     if results.get("rehearsal"):
-        reasons = "; ".join(str(reason) for reason in results.get("rehearsal_because") or [])
+        reasons = wording.listed([str(reason) for reason in results.get("rehearsal_because") or []], 12)
         page.append(
             blocks.banner(
                 "REHEARSAL",
@@ -169,7 +169,12 @@ def _faults_of(sources: Sources, result: Results) -> list[tuple[int, str]]:
     told: list[tuple[int, str]] = []
     ended, message = str(result.get("ended") or ""), str(result.get("message") or "")
     if ended not in ("completed", ""):
-        told.append((0, f"{wording.ending(ended)}{f': {message}' if message else ''}"))
+        told.append((0, wording.ended(ended, message)))
+    times = sum(
+        1 for other in sources.run.cases if (other.case, other.unit) == (result["id"], result["unit"])
+    )
+    if times > 1:
+        told.append((0, f"carried out {times} times in this run; the results are those of the first time"))
     alarms = [] if data is None else alarms_in_words(sources, data)
     told += [(1, words) for words in alarms]
     if ended not in ("completed", ""):
@@ -213,7 +218,7 @@ def _direction(name: str, criterion: Results) -> str:
 def alarms_in_words(sources: Sources, data: CaseData) -> list[str]:
     """Each alarm of a case: when it came, whether delivery stopped, and when it ended."""
     told = []
-    for alarm in alarms_seen(data):
+    for alarm in alarms_of(data):
         words = f"{wording.alarm(alarm.name)} at {sources.into_case(data, alarm.start_ns)}"
         words += f" ({sources.at(alarm.start_ns / 1e9)})"
         if _delivery_stopped(data, alarm.seen_ns or alarm.start_ns):
@@ -224,6 +229,12 @@ def alarms_in_words(sources: Sources, data: CaseData) -> list[str]:
             words += f"; over after {duration((alarm.over_ns - alarm.start_ns) / 1e9)}"
         told.append(words)
     return told
+
+
+def alarms_of(data: CaseData) -> list[AlarmSeen]:
+    """The alarms of a case. A case without any is not searched: matching the pump's clock takes long."""
+    logged = any(event["code"] == "ALARM_ON" for event in data.pump_events)
+    return alarms_seen(data) if data.alarms or logged else []
 
 
 def _delivery_stopped(data: CaseData, t_ns: int) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rig.judge.witnesses import alarms_seen
 from rig.report import blocks, run_figures, wording
 from rig.report.blocks import Block, Cell
+from rig.report.front import alarms_of
 from rig.report.numbers import duration
 from rig.report.sources import Results, Sources
 
@@ -69,7 +69,7 @@ def _when(case: Results, flag: Results) -> str:
 def _alarms(sources: Sources) -> Block:
     rows: list[list[Cell]] = []
     for data in sources.run.cases:
-        for alarm in alarms_seen(data):
+        for alarm in alarms_of(data):
             rows.append(
                 [
                     blocks.strong(data.unit),

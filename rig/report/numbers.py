@@ -73,7 +73,7 @@ def number(value: float | None, unit: str | None = None, digits: int = 4, signed
 
 def _awkward(value: float) -> bool:
     """Too small or too large to be read without a power of ten."""
-    return value != 0 and not -3 <= _leading(value) < 7
+    return value != 0 and not -4 <= _leading(value) < 7
 
 
 def _bare(text: str) -> str:

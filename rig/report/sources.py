@@ -75,7 +75,7 @@ class Sources:
         return duration((t_ns - data.started_ns) / 1e9)
 
 
-def read_sources(folder: Path) -> Sources:
+def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     """Read a run folder. Raises IntegrityError when what a report needs is missing or unreadable."""
     from rig.definitions.bench_file import bench_from_folder
     from rig.definitions.plan_file import load_plan
@@ -99,7 +99,7 @@ def read_sources(folder: Path) -> Sources:
     return Sources(
         folder,
         results,
-        load_run(folder),
+        run or load_run(folder),
         load_plan(folder / "plan.toml"),
         bench_from_folder(folder),
         hashes,

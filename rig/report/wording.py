@@ -20,7 +20,7 @@ CRITERIA = {
     "alarms": "alarms",
     "single_dose": "furthest single bolus",
     "share_inside": "share of boluses inside",
-    "claimed_delivery": "volume the pump claims",
+    "claimed_delivery": "claimed volume",
 }
 MEANINGS = {
     "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
@@ -129,6 +129,13 @@ def ending(name: str) -> str:
 def limit(text: str | None) -> str | None:
     """A limit as written in the plan, number and unit on one line."""
     return None if text is None else text.replace(" %", "\u00a0%")
+
+
+def ended(name: str, message: str) -> str:
+    """How a case ended and why; the word only once."""
+    if message.lower().startswith(name):
+        return message
+    return f"{ending(name)}: {message}" if message else ending(name)
 
 
 def role(name: str) -> str:

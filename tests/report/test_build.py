@@ -254,9 +254,9 @@ def test_hostile_serial_numbers_and_cases_in_figures(
 def rechain(journal: Path, old: str, new: str) -> None:
     """The same journal with another unit's name, its chain made whole again."""
     head, lines = "0" * 64, []
-    for line in journal.read_text("utf-8").splitlines():
+    for seq, line in enumerate(journal.read_text("utf-8").splitlines()):
         record = json.loads(line)
-        record["prev"] = head
+        record.update(prev=head, seq=seq)
         if record.get("unit") == old:
             record["unit"] = new
         whole = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -302,6 +302,18 @@ def test_every_unit_refused(make_run: MakeRun, short_plan: str) -> None:
 def test_a_run_that_never_ended_says_so_on_the_first_page(make_run: MakeRun, short_plan: str) -> None:
     _, pdf = build_report(make_run(plan_text=short_plan, closed=False))
     assert "no closing entry" in " ".join(pdf_pages(pdf)[0].split())
+
+
+def test_a_case_carried_out_twice_is_told_on_the_first_page(make_run: MakeRun, short_plan: str) -> None:
+    folder = make_run(plan_text=short_plan)
+    journal = folder / "journal.jsonl"
+    lines = journal.read_text("utf-8").splitlines()
+    begun = [line for line in lines if '"unit":"SIM-0001"' in line and '"case":"only"' in line]
+    journal.write_text("\n".join([*lines[:-1], *begun, lines[-1]]) + "\n", "utf-8")
+    rechain(journal, "", "")
+    html, pdf = build_report(folder)
+    assert "carried out 2 times in this run" in " ".join(pdf_pages(pdf)[0].split())
+    assert "carried out 2 times in this run" in page(html).text
 
 
 def test_a_folder_without_results_is_refused_in_words(make_run: MakeRun, short_plan: str) -> None:
