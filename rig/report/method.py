@@ -24,7 +24,7 @@ FLOW_STEPS = [
     "for state, alarms and its own log once a minute.",
     "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again. Evaporation is "
     "interpolated "
-    "between the blanks and added back; half of how much they differ goes into the uncertainty.",
+    "between the blanks and added back; what they differ by beyond their own uncertainty goes into the budget.",
     "Whatever happens, the case ends with the pump in its safe state.",
 ]
 BOLUS_STEPS = [
@@ -58,7 +58,8 @@ DECISION = [
     "measuring capability do not allow a decision, and only PASS counts as passed.",
     "The probability of a wrong decision is the probability that the true value lies on the other side "
     "of the tolerance "
-    "limit from the measured one, for a normal distribution with the standard uncertainty U/k; the margin is the "
+    "limit from the measured one, for a normal or Student's t distribution with the standard uncertainty "
+    "U/k; the margin is the "
     "distance of the value from the nearest tolerance limit, negative outside it.",
 ]
 
