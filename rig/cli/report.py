@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """A sealed folder is never written to: the report goes beside it, and is compared with the sealed one."""
-    from rig.record.run_folder import MANIFEST, check_is_run_folder
+    from rig.record.layout import MANIFEST, check_is_run_folder
     from rig.report import build_report
 
     run_folder: Path = args.run_folder

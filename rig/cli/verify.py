@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rig.record.run_folder import check_is_run_folder
+    from rig.record.layout import check_is_run_folder
     from rig.record.verify import verify_run
 
     check_is_run_folder(args.run_folder)

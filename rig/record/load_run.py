@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rig.errors import IntegrityError
 from rig.record.case_data import CaseData, Dose, FlowSeries, MassSeries, Record, RunRecord, Step
 from rig.record.journal_reader import JournalReader
-from rig.record.run_folder import JOURNAL, check_is_run_folder
+from rig.record.layout import JOURNAL, check_is_run_folder
 
 # mL/h = counts / scale * numerator / denominator; both exact, so that no factor is rounded before it is used
 ML_H_PER_UNIT = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from rig.errors import IntegrityError
 from rig.record.durable_files import sync_file, sync_folder, write_atomically
 from rig.record.journal_reader import JournalReader
-from rig.record.run_folder import JOURNAL, MANIFEST
+from rig.record.layout import JOURNAL, MANIFEST
 
 SCHEMA = "infusion-rig/manifest/1"
 

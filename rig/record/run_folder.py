@@ -18,15 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rig.errors import DefinitionError, IntegrityError, Where
+from rig.errors import IntegrityError
 from rig.record.durable_files import sync_file, sync_folder, write_atomically
 from rig.record.journal import Journal
+from rig.record.layout import JOURNAL, RESULTS
 from rig.record.wire_log import WireLog
-
-JOURNAL = "journal.jsonl"
-MANIFEST = "manifest.json"
-RESULTS = "results.json"
-SAMPLES = "samples.parquet"
 
 
 def new_run_id(started_utc: datetime, plan_id: str, bench_id: str) -> str:
@@ -38,15 +34,6 @@ def new_run_id(started_utc: datetime, plan_id: str, bench_id: str) -> str:
 def wire_log_name(unit: str, role: str) -> str:
     """File name of a wire log; what a file name cannot hold everywhere is written as ``%XX``."""
     return f"{_name(unit)}-{_name(role)}.log"
-
-
-def check_is_run_folder(path: Path) -> None:
-    """Raises DefinitionError unless there is a folder with a journal or a manifest in it."""
-    where = Where(str(path))
-    if not path.is_dir():
-        raise DefinitionError("there is no such folder", where)
-    if not (path / JOURNAL).is_file() and not (path / MANIFEST).is_file():
-        raise DefinitionError(f"this is no run folder: it has no {JOURNAL}", where)
 
 
 class RunFolder:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from rig.errors import IntegrityError
 from rig.record.case_data import CaseData, RunRecord
 from rig.record.durable_files import write_atomically
+from rig.record.layout import SAMPLES
 from rig.record.load_run import load_run
-from rig.record.run_folder import SAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,9 @@ from typing import Any
 
 from rig.errors import IntegrityError
 from rig.record.journal_reader import JournalReader, Record
+from rig.record.layout import JOURNAL, MANIFEST, RESULTS, check_is_run_folder
 from rig.record.manifest import FileEntry, Manifest, files_in, read_manifest, sha256_of
-from rig.record.run_folder import JOURNAL, MANIFEST, RESULTS, check_is_run_folder, wire_log_name
+from rig.record.run_folder import wire_log_name
 from rig.record.wire_log import read_wire_log
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # counted in the hash of a definition as it was read, not in its copy

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rig.errors import DefinitionError, IntegrityError
-from rig.record.run_folder import RunFolder, check_is_run_folder, new_run_id, wire_log_name
+from rig.record.layout import check_is_run_folder
+from rig.record.run_folder import RunFolder, new_run_id, wire_log_name
 
 
 def create(runs, run_id="r1", profiles=None):
