@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rig.definitions.user_file import read_user_file
 from rig.errors import DefinitionError, Where
 
 LARGEST_FILE = 200_000_000  # bytes; a reading a second for a month is a tenth of it
@@ -16,24 +17,7 @@ SEPARATORS = {";": "semicolon", "\t": "tab", ",": "comma"}
 
 def read_log_bytes(path: Path) -> bytes:
     """A file's bytes. Raises DefinitionError if it is missing, a folder, unreadable or too large."""
-    where = Where(str(path))
-    try:
-        if path.is_dir():
-            raise DefinitionError("this is a folder, not a file", where)
-        if path.exists() and not path.is_file():
-            raise DefinitionError("this is not a regular file", where)
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise DefinitionError(
-            "there is no such file", where, "check the path and the folder you are in"
-        ) from None
-    except (OSError, ValueError) as problem:
-        said = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        raise DefinitionError(f"the file cannot be read: {said}", where) from None
-    if len(content) > LARGEST_FILE:
-        raise DefinitionError(f"the file is larger than {LARGEST_FILE // 1_000_000} MB", where)
-    return content
+    return read_user_file(path, LARGEST_FILE)
 
 
 def text_of(content: bytes, name: str) -> str:

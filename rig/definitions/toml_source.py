@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.definitions.toml_lines import KeyPath, TomlLines, find_lines
+from rig.definitions.user_file import read_user_file
 from rig.errors import DefinitionError, Where
 
 LARGEST_FILE = 1_000_000  # bytes; a plan or bench is a few thousand
@@ -72,31 +73,13 @@ def read_source(path: Path | str) -> TomlSource:
     large, empty, binary, not UTF-8, not TOML, or gives a key twice.
     """
     path = Path(path)
-    where = Where(str(path))
-    try:
-        if path.is_dir():
-            raise DefinitionError("this is a folder, not a file", where)
-        if path.exists() and not path.is_file():
-            raise DefinitionError("this is not a regular file", where)
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise DefinitionError(
-            "there is no such file", where, "check the path and the folder you are in"
-        ) from None
-    except (OSError, ValueError) as problem:
-        said = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        raise DefinitionError(f"the file cannot be read: {said}", where) from None
+    content = read_user_file(path, LARGEST_FILE, "is it a definition?")
     return source_from_bytes(content, path)
 
 
 def source_from_bytes(content: bytes, path: Path) -> TomlSource:
     """As :func:`read_source`, from the file's bytes."""
     where = Where(str(path))
-    if len(content) > LARGEST_FILE:
-        raise DefinitionError(
-            f"the file is larger than {LARGEST_FILE // 1000} kB", where, "is it a definition?"
-        )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DefinitionError("the file is in UTF-16", where, "save it as UTF-8")
     if b"\0" in content:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from rig.analysis.delivery import Weighing
 from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slope, slope
 from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.instruments import BalanceInstrument
 from rig.errors import DefinitionError
 from rig.judge.findings import NS_PER_S, Flag, Kind, Value, time_text
 from rig.record.case_data import CaseData, Step
@@ -26,25 +27,35 @@ def weighing_on(unit: UnitFile, bench: BenchFile, reference_temperature_c: float
     if unit.balance is None:
         raise NotMeasuredError(f"unit {unit.serial} has no balance")
     return Weighing(
-        Conditions(
-            reference_temperature_c=reference_temperature_c,
-            reference_temperature_u_k=bench.fluid_temperature_u_k,
-            air_temperature_c=bench.air_temperature_c,
-            air_temperature_u_k=bench.air_temperature_u_k,
-            air_pressure_hpa=bench.air_pressure_hpa,
-            air_pressure_u_hpa=bench.air_pressure_u_hpa,
-            air_humidity_pct=bench.air_humidity_pct,
-            air_humidity_u_pct=bench.air_humidity_u_pct,
-        ),
-        BalanceFigures(
-            resolution_g=unit.balance.resolution_g,
-            repeatability_g=unit.balance.repeatability_g,
-            linearity_g=unit.balance.linearity_g,
-            drift_24h_g=unit.balance.drift_24h_g,
-            sensitivity_ppm=unit.balance.sensitivity_ppm or 0.0,
-        ),
+        conditions_on(bench, reference_temperature_c),
+        figures_of(unit.balance),
         tube_mm=unit.outlet_diameter_mm,
         vessel_mm=unit.vessel_diameter_mm,
+    )
+
+
+def conditions_on(bench: BenchFile, reference_temperature_c: float) -> Conditions:
+    """Liquid and air as the bench file states them, with their standard uncertainties."""
+    return Conditions(
+        reference_temperature_c=reference_temperature_c,
+        reference_temperature_u_k=bench.fluid_temperature_u_k,
+        air_temperature_c=bench.air_temperature_c,
+        air_temperature_u_k=bench.air_temperature_u_k,
+        air_pressure_hpa=bench.air_pressure_hpa,
+        air_pressure_u_hpa=bench.air_pressure_u_hpa,
+        air_humidity_pct=bench.air_humidity_pct,
+        air_humidity_u_pct=bench.air_humidity_u_pct,
+    )
+
+
+def figures_of(balance: BalanceInstrument) -> BalanceFigures:
+    """What data sheet and certificate state of a balance."""
+    return BalanceFigures(
+        resolution_g=balance.resolution_g,
+        repeatability_g=balance.repeatability_g,
+        linearity_g=balance.linearity_g,
+        drift_24h_g=balance.drift_24h_g,
+        sensitivity_ppm=balance.sensitivity_ppm or 0.0,
     )
 
 

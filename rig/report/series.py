@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from rig.analysis.gravimetry import (
     BalanceFigures,
-    Conditions,
     Evaporation,
     Slope,
     corrected_reading_g,
@@ -19,6 +18,7 @@ from rig.analysis.gravimetry import (
 )
 from rig.definitions.bench_file import BenchFile
 from rig.definitions.plan_file import Plan
+from rig.judge.weighing import conditions_on, figures_of
 from rig.record.case_data import CaseData, FlowSeries, Step
 
 Floats = NDArray[np.float64]
@@ -98,21 +98,12 @@ def weighing(data: CaseData, plan: Plan, bench: BenchFile) -> Weighing:
 
     Where a blank is missing (the case ended early) the other stands for both; without any, nothing is corrected.
     """
-    conditions = Conditions(
-        reference_temperature_c=plan.reference_temperature_c,
-        reference_temperature_u_k=bench.fluid_temperature_u_k,
-        air_temperature_c=bench.air_temperature_c,
-        air_temperature_u_k=bench.air_temperature_u_k,
-        air_pressure_hpa=bench.air_pressure_hpa,
-        air_pressure_u_hpa=bench.air_pressure_u_hpa,
-        air_humidity_pct=bench.air_humidity_pct,
-        air_humidity_u_pct=bench.air_humidity_u_pct,
-    )
+    conditions = conditions_on(bench, plan.reference_temperature_c)
     unit = next((unit for unit in bench.units if unit.serial == data.unit), None)
     ml_per_g = volume_per_reading_ml_g(conditions.water_kg_m3, conditions.air_kg_m3)
     if unit is None or unit.balance is None:
         return Weighing(ml_per_g)
-    figures = BalanceFigures(**unit.balance.accuracy)
+    figures = figures_of(unit.balance)
     ml_per_g *= immersion_factor(unit.outlet_diameter_mm, unit.vessel_diameter_mm)
     before, after = (_blank(data, name, figures) for name in ("blank_before", "blank_after"))
     first, second = before or after, after or before
