@@ -10,23 +10,12 @@ from rig.quantities import nl_from_ml
 from rig.readings import Prescription
 from rig.record.case_recorder import CaseRecorder
 
-BLANK_READINGS = 16
-
 
 def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: Clock) -> None:
     """Carry out one case on one unit: ``count`` boluses from the stopped pump, each between two weighings."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
-
-    recorder.step("identify")
-    watch.ask_pump()
-    if unit.flow is not None:
-        unit.flow.start(case.flow_every_s)
-
-    recorder.step("relax_before", case.relax_s)
-    unit.pump.stop("evaporation blank")
-    watch.rest(case.relax_s)
-    recorder.step("blank_before", case.blank_s)
-    watch.weigh_for(case.blank_s, case.blank_s / BLANK_READINGS)
+    watch.begin()
+    watch.blank("before", case.relax_s, case.blank_s)
 
     recorder.step("sample", case.count * case.interval_s)
     prescription = Prescription(
@@ -43,12 +32,7 @@ def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: C
         after = watch.weigh()
         recorder.dose(index, case.bolus_ml, before, after, start_ns, end_ns)
         watch.ask_pump()
-        watch.rest((first_ns + ns_from_s((index + 1) * case.interval_s) - clock.now_ns()) / 1e9)
+        watch.rest_until(first_ns + ns_from_s((index + 1) * case.interval_s))
 
-    recorder.step("relax_after", case.relax_s)
-    unit.pump.stop("evaporation blank")
-    watch.rest(case.relax_s)
-    recorder.step("blank_after", case.blank_s)
-    watch.weigh_for(case.blank_s, case.blank_s / BLANK_READINGS)
-    if unit.flow is not None:
-        unit.flow.stop()
+    watch.blank("after", case.relax_s, case.blank_s)
+    watch.end()

@@ -14,39 +14,21 @@ from rig.quantities import nl_h_from_ml_h
 from rig.readings import Prescription
 from rig.record.case_recorder import CaseRecorder
 
-BLANK_READINGS = 16  # intervals in an evaporation blank
-
 
 def flow_accuracy(unit: UnitUnderTest, case: FlowAccuracyCase, recorder: CaseRecorder, clock: Clock) -> None:
     """Carry out one case on one unit. Ends with the pump stopped and the blank after it weighed."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
-
-    recorder.step("identify")
-    watch.ask_pump()
-    if unit.flow is not None:
-        unit.flow.start(case.flow_every_s)
-
-    recorder.step("relax_before", case.relax_s)
-    unit.pump.stop("evaporation blank")
-    watch.rest(case.relax_s)
-    recorder.step("blank_before", case.blank_s)
-    watch.weigh_for(case.blank_s, case.blank_s / BLANK_READINGS)
+    watch.begin()
+    watch.blank("before", case.relax_s, case.blank_s)
 
     recorder.step("program")
-    program_and_read_back(
-        unit, recorder, Prescription("continuous", rate_nl_h=nl_h_from_ml_h(case.rate_ml_h))
-    )
+    rate_nl_h = nl_h_from_ml_h(case.rate_ml_h)
+    program_and_read_back(unit, recorder, Prescription("continuous", rate_nl_h=rate_nl_h))
 
     recorder.step("settle", case.settle_s)
     watch.weigh_for(case.settle_s, case.sample_every_s)
     recorder.step("sample", case.sample_for_s)
     watch.weigh_for(case.sample_for_s, case.sample_every_s)
 
-    recorder.step("stop")
-    unit.pump.stop("end of the analysis period")
-    recorder.step("relax_after", case.relax_s)
-    watch.rest(case.relax_s)
-    recorder.step("blank_after", case.blank_s)
-    watch.weigh_for(case.blank_s, case.blank_s / BLANK_READINGS)
-    if unit.flow is not None:
-        unit.flow.stop()
+    watch.blank("after", case.relax_s, case.blank_s)
+    watch.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
@@ -12,6 +13,7 @@ from rig.record.case_recorder import CaseRecorder
 
 PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
 FLOW_SAMPLES_A_CALL = 40  # a sensor's buffer is small; it is emptied before it can overflow
+BLANK_READINGS = 16  # intervals in an evaporation blank
 FLOW_EMPTIED_AT_LEAST_EVERY_S = 1.0
 
 
@@ -24,6 +26,7 @@ class Watch:
     clock: Clock
     flow_every_s: float
     last_event: int = -1
+    asked_ns: int = 0  # when the pump was asked last
 
     def weigh(self) -> MassReading:
         """One balance reading, recorded. The definitions refuse a plan that weighs on a bench without balance."""
@@ -41,14 +44,35 @@ class Watch:
 
     def ask_pump(self) -> None:
         """Record the pump's state, and its own log since the last call."""
+        self.asked_ns = self.clock.now_ns()
         self.recorder.pump_state(self.unit.pump.interrogate())
         for event in self.unit.pump.events_since(self.last_event):
             self.recorder.pump_event(event)
             self.last_event = event.number
 
+    def begin(self) -> None:
+        """The step "identify": the pump's state and log as they are, and the flow sensor started."""
+        self.recorder.step("identify")
+        self.ask_pump()
+        if self.unit.flow is not None:
+            self.unit.flow.start(self.flow_every_s)
+
+    def blank(self, which: Literal["before", "after"], relax_s: float, blank_s: float) -> None:
+        """The steps "relax_…" and "blank_…": pump stopped, at rest, then weighed to see what evaporates."""
+        self.recorder.step(f"relax_{which}", relax_s)
+        self.unit.pump.stop("evaporation blank")
+        self.rest(relax_s)
+        self.recorder.step(f"blank_{which}", blank_s)
+        self.weigh_for(blank_s, blank_s / BLANK_READINGS)
+
+    def end(self) -> None:
+        """The flow sensor stopped."""
+        if self.unit.flow is not None:
+            self.unit.flow.stop()
+
     def rest(self, duration_s: float) -> None:
         """Wait for ``duration_s`` without weighing, watching flow sensor and pump."""
-        self._wait_until(self.clock.now_ns() + ns_from_s(duration_s))
+        self.rest_until(self.clock.now_ns() + ns_from_s(duration_s))
 
     def weigh_for(self, duration_s: float, every_s: float) -> None:
         """Weigh at once and then every ``every_s`` up to and including the end: ``duration_s/every_s + 1`` readings.
@@ -57,20 +81,19 @@ class Watch:
         """
         start_ns = self.clock.now_ns()
         for index in range(round(duration_s / every_s) + 1):
-            self._wait_until(start_ns + ns_from_s(index * every_s))
+            self.rest_until(start_ns + ns_from_s(index * every_s))
             self.weigh()
         self.drain_flow()
         self.ask_pump()
 
-    def _wait_until(self, t_ns: int) -> None:
+    def rest_until(self, t_ns: int) -> None:
+        """As :meth:`rest`, until an instant of the clock."""
         step_ns = ns_from_s(self._flow_call_every_s())
-        next_ask_ns = self.clock.now_ns() + ns_from_s(PUMP_ASKED_EVERY_S)
         while (now_ns := self.clock.now_ns()) < t_ns:
             self.clock.sleep_until_ns(min(t_ns, now_ns + step_ns))
             self.drain_flow()
-            if self.clock.now_ns() >= next_ask_ns:
+            if self.clock.now_ns() - self.asked_ns >= ns_from_s(PUMP_ASKED_EVERY_S):
                 self.ask_pump()
-                next_ask_ns = self.clock.now_ns() + ns_from_s(PUMP_ASKED_EVERY_S)
 
     def _flow_call_every_s(self) -> float:
         if self.unit.flow is None:
