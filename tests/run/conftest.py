@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DONE_WITHIN_S = 120
+LINES = {"pseudo-terminals": (), "tcp": ("--tcp",)} if os.name == "posix" else {}
 RIG = [sys.executable, "-c", "import sys; from rig.cli import main; sys.exit(main())"]
 
 UNIT = """
@@ -209,3 +211,41 @@ def shipped() -> Callable[[str], Path]:
 def needs_posix() -> None:
     if os.name != "posix":
         pytest.skip("signals to children and pseudo-terminals exist on Linux and macOS only")
+
+
+@pytest.fixture(scope="session")
+def two_units(write_bench, tmp_path_factory):
+    """One perfect unit, one that delivers ten percent too much."""
+    return write_bench(tmp_path_factory.mktemp("two"), 'rate_error = "0 %"', 'rate_error = "10 %"')
+
+
+@pytest.fixture(scope="session")
+def wall_runs(new_rig, two_units, short_plan, side_by_side):
+    """The short plan in wall time, once on each kind of line; begun at the start of the session."""
+    return {
+        way: side_by_side(served_and_run, new_rig(way), two_units, short_plan, options)
+        for way, options in LINES.items()
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun_early(request):
+    """What takes half a minute of wall time and little else goes on beside the other tests."""
+    if any("wall_runs" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("wall_runs")
+
+
+def served_and_run(rig, bench, plan, options):
+    with rig.serve(bench, *options) as told:
+        through_visa = rig.home / "visa.bench.toml"
+        through_visa.write_text(with_visa_names(Path(told["bench"]).read_text("utf-8")), "utf-8")
+        return rig.run(plan, through_visa)
+
+
+def with_visa_names(bench):
+    """Reach SIM-0002 through pyvisa; and no longer declare the instruments simulated: they say so themselves."""
+    bench = re.sub(r"\[unit\.simulated\][^\[]*", "", bench.replace("simulated = true\n", ""))
+    head, unit = bench.split('serial = "SIM-0002"')
+    unit = re.sub(r'"serial://([^"]+)"', r'"visa://ASRL\1::INSTR"', unit)
+    unit = re.sub(r'"socket://([^":]+):(\d+)"', r'"visa://TCPIP::\1::\2::SOCKET"', unit)
+    return f'{head}serial = "SIM-0002"{unit}'
