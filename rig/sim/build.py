@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import InstrumentFile, SimulatedUnit
-from rig.sim.balance_mt_sics import Pan, SimulatedBalance, ZeroDrift
+from rig.sim.balance_mt_sics import SimulatedBalance
 from rig.sim.flow_sensirion_scc1 import SimulatedFlowSensor
 from rig.sim.fluid import FluidPath, Peristaltic, air_density_g_ml
 from rig.sim.implantable import ImplantablePump
@@ -15,6 +15,7 @@ from rig.sim.line import WorldClock
 from rig.sim.pump_rpu1 import SimulatedPump
 from rig.sim.pump_words import Limits
 from rig.sim.seeds import generator
+from rig.sim.weighing import Pan, ZeroDrift
 from rig.transport import WirePort
 
 NL_PER_ML = 1_000_000

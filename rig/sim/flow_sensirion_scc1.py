@@ -10,26 +10,36 @@ Assumed, because no public text says it: the cable's buffer holds ``buffer_sampl
 loses the oldest ones when full; "lost" and "remaining" of command 36 count bytes, as Sensirion's own driver
 names them.
 
-NOT modelled: SF04/SF05/humidity sensors (state 4), I2C pass-through, the sensor's own averaging and
-exponential smoothing (bit 5; a sample is the flow at its moment), change of the baud rate, the gain error
-of the calibration unless set (``gain_error``), heating and self test.
+The cell is that of :mod:`rig.sim.flow_sensing`.
+
+NOT modelled: SF04/SF05/humidity sensors (state 4), I2C pass-through, exponential smoothing (bit 5), change
+of the baud rate, heating and self test.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.sim.flow_sensing import PhysicalFlowSensor
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, SerialLine, WorldClock
+from rig.sim.shdlc import (
+    NO_ACCESS,
+    OK,
+    OUT_OF_RANGE,
+    UNKNOWN,
+    WRONG_CHECKSUM,
+    WRONG_SIZE,
+    CommandFailed,
+    frame,
+    split_frames,
+    unpack,
+)
 
-FLAG, ESCAPE = 0x7E, 0x7D
-STUFFED = [(bytes([byte]), bytes([ESCAPE, byte ^ 0x20])) for byte in (0x7D, 0x7E, 0x11, 0x13)]  # 7D first
-OK, WRONG_SIZE, UNKNOWN, NO_ACCESS, OUT_OF_RANGE, WRONG_CHECKSUM = 0, 1, 2, 3, 4, 5
 NOT_MEASURING = 0x24
 AIR, HIGH_FLOW = 1, 2
 SF06 = 3
@@ -39,64 +49,12 @@ NL_MIN = 0x0843
 LIQUIDS = (0x3608, 0x3615)  # water, isopropyl alcohol
 
 
-def frame(content: bytes) -> bytes:
-    """Checksum, stuffing and flags around address..data."""
-    content += bytes([~sum(content) & 0xFF])
-    for byte, pair in STUFFED:
-        content = content.replace(byte, pair)
-    return b"\x7e" + content + b"\x7e"
-
-
-def unstuffed(content: bytes) -> bytes:
-    if ESCAPE not in content:
-        return content
-    parts = content.split(bytes([ESCAPE]))
-    return parts[0] + b"".join(bytes([part[0] ^ 0x20]) + part[1:] for part in parts[1:] if part)
-
-
-class CommandFailed(Exception):
-    """Carries the state that the answer names."""
-
-    def __init__(self, state: int) -> None:
-        self.state = state
-
-
-T = TypeVar("T")
-
-
-class Shaping(Generic[T]):
-    """An attribute of the sensor that shapes samples: those taken before it is set stay as they were."""
-
-    def __init__(self, default: T) -> None:
-        self._default, self._slot = default, ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._slot = f"_{name}"
-
-    def __get__(self, sensor: SimulatedFlowSensor, owner: type) -> T:
-        value: T = sensor.__dict__.get(self._slot, self._default)
-        return value
-
-    def __set__(self, sensor: SimulatedFlowSensor, value: T) -> None:
-        sensor.catch_up()
-        sensor.__dict__[self._slot] = value
-
-
-class SimulatedFlowSensor:
-    """The sensor with its cable. Plain attributes: all without underscore.
-
-    Those that shape samples (``noise_nl_min``, ``offset_nl_min``, ``gain_error``, ``air``, ``stuck``,
-    ``limit_nl_min``) hold for the samples taken after they are set; ``scale`` and ``unit`` are to be set
-    before a measurement starts.
+class SimulatedFlowSensor(PhysicalFlowSensor):
+    """The sensor with its cable. Plain attributes: all without underscore, and those of the physical sensor;
+    ``scale`` and ``unit`` are to be set before a measurement starts.
     """
 
-    noise_nl_min = Shaping(0.0)
-    offset_nl_min = Shaping(0.0)
-    gain_error = Shaping(0.0)
-    limit_nl_min = Shaping(32_000.0)
-    air = Shaping(False)
-    air_blinds = Shaping(True)  # no flow is seen while air is in line
-    stuck = Shaping(False)
+    _interval_ms: int | None = None  # as commanded; None = not measuring
 
     def __init__(
         self,
@@ -109,7 +67,7 @@ class SimulatedFlowSensor:
         offset_nl_min: float = 0.0,
         baud: int = 115_200,
     ) -> None:
-        self.clock, self.fluid = clock, fluid
+        super().__init__(clock, fluid, random)
         self.line = SerialLine(clock, baud)
         self.address = 0
         self.serial, self.name, self.article = serial, "infusion-rig simulated SCC1", "SIM-SCC1"
@@ -124,15 +82,12 @@ class SimulatedFlowSensor:
         self._samples = b""  # taken, not yet read by command 36
         self._lost_bytes = 0
         self._newest: bytes | None = None
-        self._interval_ms: int | None = None  # as commanded; None = not measuring
         self._interval_ns = 0
         self._next_ns = 0
         self._total_on, self._total = True, 0
         self._up_since_ns = clock.now_ns()
         self._awake_ns = clock.now_ns()
-        self._random = random
         self._input = b""
-        self._frozen: int | None = None
         self.noise_nl_min, self.offset_nl_min = noise_nl_min, offset_nl_min
         self._commands: dict[int, Callable[[bytes], bytes]] = {
             0x24: self._type, 0x25: self._i2c, 0x30: self._status, 0x33: self._start, 0x34: self._stop,
@@ -162,25 +117,12 @@ class SimulatedFlowSensor:
 
     def _measured(self, t_ns: NDArray[np.int64]) -> NDArray[np.int16]:
         """Rows of flow, temperature, flags as the sensor gives them (big-endian)."""
-        flow = self.fluid.flow_nl_s(t_ns) * (60 * (1 + self.gain_error))
-        if self.offset_nl_min:
-            flow += self.offset_nl_min
-        if self.noise_nl_min:
-            flow += self.noise_nl_min * self._random.standard_normal(len(t_ns))
-        if self.air and self.air_blinds:
-            flow[:] = 0.0
         limit = min(self.limit_nl_min, 32767 * self.nl_min_per_unit / self.scale)
-        flags = np.where(np.abs(flow) >= limit, HIGH_FLOW, 0) + (AIR if self.air else 0)
-        counts = np.rint(np.clip(flow, -limit, limit) * (self.scale / self.nl_min_per_unit))
-        if self.stuck:
-            self._frozen = int(counts[0]) if self._frozen is None else self._frozen
-            counts[:] = self._frozen
-        else:
-            self._frozen = None
+        flow, is_high = self.seen_nl_min(t_ns, limit)
         rows = np.empty((len(t_ns), 3), dtype=">i2")
-        rows[:, 0] = counts
+        rows[:, 0] = np.rint(flow * (self.scale / self.nl_min_per_unit))
         rows[:, 1] = np.rint(self.fluid.temperature_at_c(t_ns) * 200)
-        rows[:, 2] = flags
+        rows[:, 2] = np.where(is_high, HIGH_FLOW, 0) + (AIR if self.air else 0)
         return rows
 
     # Frames
@@ -192,18 +134,9 @@ class SimulatedFlowSensor:
         self.line.heard(data)
         if self.clock.now_ns() < self._awake_ns:
             return
-        self._input += data
-        while (start := self._input.find(FLAG)) >= 0:
-            end = self._input.find(FLAG, start + 1)
-            if end < 0:
-                self._input = self._input[start:][-522:]
-                return
-            if end == start + 1:  # the end of one frame, then the beginning of the next
-                self._input = self._input[end:]
-                continue
-            content, self._input = self._input[start + 1 : end], self._input[end + 1 :]
-            self._execute(unstuffed(content))
-        self._input = b""
+        contents, self._input = split_frames(self._input + data)
+        for content in contents:
+            self._execute(content)
 
     def _execute(self, content: bytes) -> None:
         if len(content) < 4 or content[0] not in (self.address, 0xFF):
@@ -231,23 +164,23 @@ class SimulatedFlowSensor:
     def _type(self, data: bytes) -> bytes:
         if not data:
             return bytes([self.sensor_type])
-        (self.sensor_type,) = self._unpack(">B", data)
+        (self.sensor_type,) = unpack(">B", data)
         return b""
 
     def _i2c(self, data: bytes) -> bytes:
         if not data:
             return bytes([self.i2c_address])
-        (self.i2c_address,) = self._unpack(">B", data)
+        (self.i2c_address,) = unpack(">B", data)
         return b""
 
     def _status(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         return bytes([0])
 
     def _start(self, data: bytes) -> bytes:
         if not data:
             return b"" if self._interval_ms is None else struct.pack(">H", self._interval_ms)
-        interval_ms, liquid = self._unpack(">HH", data)
+        interval_ms, liquid = unpack(">HH", data)
         if liquid not in LIQUIDS or self.sensor_type != SF06:
             raise CommandFailed(OUT_OF_RANGE)
         self._forget()
@@ -257,7 +190,7 @@ class SimulatedFlowSensor:
         return b""
 
     def _stop(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         self.catch_up()  # the buffer can still be read
         self._interval_ms = None
         return b""
@@ -282,7 +215,7 @@ class SimulatedFlowSensor:
     def _totaliser(self, data: bytes) -> bytes:
         if not data:
             return bytes([self._total_on])
-        (on,) = self._unpack(">B", data)
+        (on,) = unpack(">B", data)
         if on not in (0, 1):
             raise CommandFailed(OUT_OF_RANGE)
         self.catch_up()
@@ -290,28 +223,28 @@ class SimulatedFlowSensor:
         return b""
 
     def _total_value(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         self.catch_up()
         return struct.pack(">q", self._total)
 
     def _total_reset(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         self.catch_up()
         self._total = 0
         return b""
 
     def _product(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         return f"{self.product_id:08X}{self.sensor_serial:016X}".encode() + b"\0"
 
     def _scale(self, data: bytes) -> bytes:
-        (liquid,) = self._unpack(">H", data)
+        (liquid,) = unpack(">H", data)
         if liquid not in LIQUIDS:
             raise CommandFailed(OUT_OF_RANGE)
         return struct.pack(">HHH", self.scale, self.unit, 0)
 
     def _sensor_reset(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         self._forget()
         self._interval_ms = None
         return b""
@@ -319,7 +252,7 @@ class SimulatedFlowSensor:
     def _get_address(self, data: bytes) -> bytes:
         if not data:
             return bytes([self.address])
-        (address,) = self._unpack(">B", data)
+        (address,) = unpack(">B", data)
         if address == 0xFF:
             raise CommandFailed(OUT_OF_RANGE)
         self.address = address
@@ -331,35 +264,35 @@ class SimulatedFlowSensor:
         return struct.pack(">I", self.line.baud)
 
     def _up_time(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         return struct.pack(">I", (self.clock.now_ns() - self._up_since_ns) // NS_PER_S)
 
     def _reply_delay(self, data: bytes) -> bytes:
         if not data:
             return struct.pack(">H", self.reply_delay_us)
-        (self.reply_delay_us,) = self._unpack(">H", data)
+        (self.reply_delay_us,) = unpack(">H", data)
         return b""
 
     def _information(self, data: bytes) -> bytes:
-        (what,) = self._unpack(">B", data)
+        (what,) = unpack(">B", data)
         texts = ["00000000", self.name, self.article, self.serial]
         if what >= len(texts):
             raise CommandFailed(OUT_OF_RANGE)
         return texts[what].encode() + b"\0"
 
     def _version(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         return bytes([1, 9, 0, 1, 0, 1, 0])  # firmware 1.9, no debug build, hardware 1.0, protocol 1.0
 
     def _errors(self, data: bytes) -> bytes:
-        (clear,) = self._unpack(">B", data)
+        (clear,) = unpack(">B", data)
         answer = struct.pack(">IB", self.device_state, self.last_error)
         if clear:
             self.device_state = self.last_error = 0
         return answer
 
     def _reset(self, data: bytes) -> bytes:
-        self._unpack("", data)
+        unpack("", data)
         self._forget()
         self._interval_ms = None
         self._total, self._total_on = 0, True
@@ -370,12 +303,6 @@ class SimulatedFlowSensor:
         self._samples, self._lost_bytes, self._newest = b"", 0, None
 
     def _require_sf06(self, data: bytes) -> None:
-        (sensor_type,) = self._unpack(">B", data)
+        (sensor_type,) = unpack(">B", data)
         if sensor_type != SF06:
             raise CommandFailed(OUT_OF_RANGE)
-
-    @staticmethod
-    def _unpack(form: str, data: bytes) -> tuple[int, ...]:
-        if len(data) != struct.calcsize(form):
-            raise CommandFailed(WRONG_SIZE)
-        return struct.unpack(form, data)

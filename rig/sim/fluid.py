@@ -23,14 +23,13 @@ import bisect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from rig.sim.fluid_segment import Floats, Mechanism, Segment
 from rig.sim.line import NS_PER_S, WorldClock
 
-Floats = NDArray[np.float64]
 NL_PER_ML = 1e6
 S_PER_H = 3600.0
 DAY_S = 86_400.0
@@ -47,21 +46,6 @@ def air_density_g_ml(temperature_c: float, pressure_hpa: float, humidity_pct: fl
     t = temperature_c
     kg_m3 = (0.34848 * pressure_hpa - 0.009 * humidity_pct * math.exp(0.061 * t)) / (273.15 + t)
     return kg_m3 / 1000
-
-
-class Mechanism(Protocol):
-    """How a pump displaces: periodic in the nominal volume ``v`` that its drive has passed, 1 nl per nl on
-    average."""
-
-    @property
-    def ripple_nl(self) -> float:
-        """Bound of the difference between displaced and nominal volume, in nl."""
-
-    def displaced_nl(self, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:
-        """Volume displaced in ``s`` seconds of constant drive that began at nominal volume ``v0_nl``."""
-
-    def lagged_nl_s(self, rate_nl_s: float, v0_nl: float, tau_s: float, s: Floats) -> Floats:
-        """Flow behind a first-order lag of ``tau_s`` (0: none) in the periodic state, no transient."""
 
 
 @dataclass(frozen=True)
@@ -90,51 +74,6 @@ class Peristaltic:
         # |1/(1 + i w tau)| and its angle: the ripple comes out smaller and later
         size, late = self.ripple / math.hypot(1.0, omega * tau_s), math.atan(omega * tau_s)
         return np.asarray(rate_nl_s * (1 + size * np.sin(omega * s + (phase - late))), dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of time in which nothing is changed; ``*0`` are the states at its start."""
-
-    start_ns: int
-    mechanism: Mechanism
-    rate_nl_s: float  # of the drive
-    gain: float  # 1 + rate error; 0 when the reservoir is dry
-    free_nl_s: float
-    tau_s: float
-    v0_nl: float  # nominal volume of the drive
-    in0_nl: float
-    out0_nl: float
-    flow0_nl_s: float  # behind the tube
-
-    def displaced_nl(self, s: Floats) -> Floats:
-        """Into the tube since the beginning of time."""
-        volume = self.in0_nl + self.free_nl_s * s
-        if self.rate_nl_s and self.gain:
-            volume = volume + self.gain * self.mechanism.displaced_nl(self.rate_nl_s, self.v0_nl, s)
-        return volume
-
-    def flow_nl_s(self, s: Floats) -> Floats:
-        """Behind the tube."""
-        forced: Floats | float = self.free_nl_s
-        forced0 = self.free_nl_s
-        if self.rate_nl_s and self.gain:
-            drive = (self.rate_nl_s, self.v0_nl, self.tau_s)
-            forced = forced + self.gain * self.mechanism.lagged_nl_s(*drive, s)
-            forced0 += self.gain * float(self.mechanism.lagged_nl_s(*drive, np.zeros(1))[0])
-        if not self.tau_s:
-            return np.zeros(len(s)) + forced
-        return np.asarray(forced + (self.flow0_nl_s - forced0) * np.exp(-s / self.tau_s), dtype=np.float64)
-
-    def delivered_nl(self, s: Floats) -> Floats:
-        """Out of the tube since the beginning of time."""
-        out = self.out0_nl + (self.displaced_nl(s) - self.in0_nl)
-        if self.tau_s:
-            out -= self.tau_s * (self.flow_nl_s(s) - self.flow0_nl_s)
-        return out
-
-    def seconds(self, t_ns: NDArray[np.int64]) -> Floats:
-        return (t_ns - self.start_ns) / NS_PER_S
 
 
 class FluidPath:

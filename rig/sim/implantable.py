@@ -11,36 +11,16 @@ droops with time alone).
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from fractions import Fraction
-
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, WorldClock
-from rig.sim.pump_battery import Battery
-from rig.sim.pump_words import (
-    ALARM_BITS,
-    BLOCKING,
-    HOUR_NS,
-    RECORD_ORDER,
-    STOPPING,
-    Bolus,
-    Limits,
-    LogRecord,
-    Program,
-    RequestDenied,
-)
-
-STOPPED_TOO_LONG_S = 172_800
+from rig.sim.pump_course import PumpCourse
+from rig.sim.pump_words import BLOCKING, Bolus, Limits, Program, RequestDenied
 
 
-class ImplantablePump:
+class ImplantablePump(PumpCourse):
     """The pump. Faults are plain attributes, effective at once: ``rotor_held`` (a magnet; or
     :meth:`hold_rotor`), ``stall_notice_s``, ``counter_stuck``, ``write_check_fails``, ``clock_drift_ppm``,
-    those of ``battery``; and the methods :meth:`damage_memory`,
-    :meth:`reset`.
+    those of ``battery``; and the methods :meth:`damage_memory`, :meth:`reset`.
     """
 
     def __init__(
@@ -52,104 +32,9 @@ class ImplantablePump:
         reservoir_nl: int | None = None,
         low_nl: int = 2_000_000,
     ) -> None:
-        self.clock, self.fluid = clock, fluid
-        self.limits = limits or Limits()
-        self.basal = Program()
-        self.bolus: Bolus | None = None
-        self.staged: Program | None = None
-        self.stall_notice_s = 60.0
-        self.write_check_fails = False
-        self.clock_drift_ppm = 0.0
-        self.battery = Battery(clock, self._battery_changed)
-        self.log: deque[LogRecord] = deque(maxlen=self.limits.log_capacity)
-        self.log_last = 0
-        self.on: set[str] = set()
-        self.acknowledged: set[str] = set()
-        self.on_alarm: Callable[[str, bool, LogRecord], None] = lambda _alarm, _on, _record: None
-        self.on_reset: Callable[[], None] = lambda: None
-        self.reset_until_ns = -1
-        now_ns = clock.now_ns()
-        self._rotor_held = self._counter_stuck = self._stalled = False
-        self._memory_warning = self._memory_lost = self._stopped_too_long = False
-        self._up_since_ns = self._clock_set_ns = now_ns
-        self._clock_s = 0
-        self._stopped_since_ns: int | None = now_ns
-        self._stall_since_ns: int | None = None
-        self._believed, self._believed_at_ns, self._turning = Fraction(0), now_ns, Fraction(0)
-        self.fill_nl = self.limits.reservoir_max if reservoir_nl is None else reservoir_nl
-        self.fill_clock_s, self._delivered_at_fill = 0, 0
-        self.low_nl = low_nl
-        self._records: list[tuple[str, dict[str, object]]] | None = None
-        self._alarm_changes: list[tuple[str, bool]] = []
-        self._wake_ns: int | None = None
-        with self._moment():
-            self._note("RESET", CAUSE="POWER", KEEP=1)
-
-    # What it says of itself
-
-    @property
-    def resetting(self) -> bool:
-        return self.clock.now_ns() < self.reset_until_ns
-
-    @property
-    def delivered_nl(self) -> int:
-        return math.floor(self._believed_now())
-
-    def _believed_now(self) -> Fraction:
-        return self._believed + self._turning * (self.clock.now_ns() - self._believed_at_ns)
-
-    @property
-    def reservoir_nl(self) -> int:
-        return max(0, self.fill_nl - (self.delivered_nl - self._delivered_at_fill))
-
-    @property
-    def clock_s(self) -> int:
-        passed_ns = self.clock.now_ns() - self._clock_set_ns
-        passed_ns += round(passed_ns * self.clock_drift_ppm * 1e-6)
-        return (self._clock_s + passed_ns // NS_PER_S) % 2**32
-
-    @property
-    def up_s(self) -> int:
-        return (self.clock.now_ns() - self._up_since_ns) // NS_PER_S
-
-    @property
-    def stopped_s(self) -> int:
-        if self._stopped_since_ns is None:
-            return 0
-        return (self.clock.now_ns() - self._stopped_since_ns) // NS_PER_S
-
-    @property
-    def mode(self) -> str:
-        return self.bolus.program.mode if self.bolus else self.basal.mode
-
-    @property
-    def source(self) -> str:
-        if self.bolus:
-            return "SB"
-        return "NONE" if self.basal.mode == "STOP" else "BASAL"
-
-    @property
-    def running(self) -> bool:
-        return self.source != "NONE" and not self._stalled
-
-    @property
-    def rate_nl_h(self) -> int:
-        return math.floor(self._due() * HOUR_NS) if self.running else 0
-
-    @property
-    def bolus_left_s(self) -> int:
-        return -(-(self.bolus.end_ns - self.clock.now_ns()) // NS_PER_S) if self.bolus else 0
-
-    @property
-    def memory_lost(self) -> bool:
-        return self._memory_lost
-
-    @staticmethod
-    def mask(alarms: set[str]) -> int:
-        return sum(1 << ALARM_BITS[alarm] for alarm in alarms)
-
-    def alarms_in_order(self) -> list[str]:
-        return sorted(self.on, key=ALARM_BITS.__getitem__)
+        limits = limits or Limits()
+        filled_nl = limits.reservoir_max if reservoir_nl is None else reservoir_nl
+        super().__init__(clock, fluid, limits, reservoir_nl=filled_nl, low_nl=low_nl)
 
     # What can be asked of it; each either happens as a whole or raises RequestDenied
 
@@ -169,7 +54,7 @@ class ImplantablePump:
             else:
                 self.basal = program
                 self._note("START", RATE=program.rate)
-        return self._newest_number("PROG")
+        return self.events.newest("PROG")
 
     def _begin_bolus(self, program: Program) -> int:
         try:
@@ -188,8 +73,8 @@ class ImplantablePump:
             self._note("BOLUS_REQ", SRC="SB", VOL=program.vol, DUR=program.dur)
             self._note("PROG", **program.pairs())
             self._note("BOLUS_GRANT", SRC="SB")
-            self.bolus = Bolus(program, self.clock.now_ns() + program.dur * NS_PER_S, self._believed_now())
-        return self._newest_number("PROG")
+            self.bolus = Bolus(program, self.clock.now_ns() + program.dur * NS_PER_S, self.count.now())
+        return self.events.newest("PROG")
 
     def _refuse_if_busy_or_blocked(self) -> None:
         if self.bolus:
@@ -209,8 +94,7 @@ class ImplantablePump:
         before_nl = self.reservoir_nl
         with self._moment():
             self.low_nl = self.low_nl if low_nl is None else low_nl
-            self.fill_nl, self._delivered_at_fill = volume_nl, self.delivered_nl
-            self.fill_clock_s = self.clock_s
+            self.count.fill(volume_nl, self.clock_s)
             self.fluid.reservoir_nl = volume_nl
             self._note("REFILL", VOL=volume_nl, LOW=self.low_nl, OLD=before_nl)
         return before_nl
@@ -252,16 +136,12 @@ class ImplantablePump:
 
     @property
     def counter_stuck(self) -> bool:
-        return self._counter_stuck
+        return self.count.stuck
 
     @counter_stuck.setter
     def counter_stuck(self, stuck: bool) -> None:
         with self._moment():
-            self._counter_stuck = stuck
-
-    def _battery_changed(self) -> None:
-        with self._moment():
-            pass
+            self.count.stuck = stuck
 
     def damage_memory(self, area: str) -> None:
         """PROG is lost for good; LOG and COUNTER are repaired."""
@@ -299,162 +179,3 @@ class ImplantablePump:
                 self._note("START", RATE=self.basal.rate)
             if was_stopped:
                 self._stopped_since_ns = self.clock.now_ns()
-
-    # The moments in which something changes
-
-    @contextmanager
-    def _moment(self) -> Iterator[None]:
-        """One moment: what changes, the alarms that follow, its records in the order of section 9."""
-        if self._records is not None:  # within another
-            yield
-            return
-        self._records = []
-        self._alarm_changes = []
-        try:
-            yield
-        except BaseException:
-            self._records = None
-            raise
-        if self.battery.judge():
-            self._note("BATT", STATE=self.battery.state, MV=self.battery.mv)
-        self._drive()
-        self._judge_alarms()
-        self._drive()
-        records, self._records = self._records, None
-        numbered: dict[tuple[str, object], LogRecord] = {}
-        for code, arguments in sorted(records, key=lambda record: RECORD_ORDER.index(record[0])):
-            self.log_last += 1
-            record = LogRecord(self.log_last, self.clock_s, code, arguments)
-            self.log.append(record)
-            numbered[code, arguments.get("ID")] = record
-        for alarm, is_on in self._alarm_changes:
-            self.on_alarm(alarm, is_on, numbered["ALARM_ON" if is_on else "ALARM_OFF", alarm])
-        self._wait_for_next()
-
-    def _note(self, code: str, **arguments: object) -> None:
-        assert self._records is not None
-        self._records.append((code, arguments))
-
-    def _newest_number(self, code: str) -> int:
-        return next(record.number for record in reversed(self.log) if record.code == code)
-
-    def _become_stopped(self, stop_cause: str, bolus_cause: str) -> None:
-        was_stopped = self.basal.mode == "STOP" and not self.bolus
-        self._end_bolus(bolus_cause)
-        self.basal = Program()
-        if not was_stopped:
-            self._note("STOP", CAUSE=stop_cause)
-
-    def _end_bolus(self, cause: str) -> None:
-        if self.bolus is None:
-            return
-        got_nl = math.floor(self._believed_now() - self.bolus.believed_before)
-        self._note("BOLUS_END", SRC="SB", VOL=self.bolus.program.vol, GOT=got_nl, CAUSE=cause)
-        self.bolus = None
-
-    def _due(self) -> Fraction:
-        return (self.bolus.program if self.bolus else self.basal).nl_per_ns()
-
-    def _drive(self) -> None:
-        """Turn the rotor at the rate that is due, if it can; keep the count."""
-        now_ns = self.clock.now_ns()
-        self._believed, self._believed_at_ns = self._believed_now(), now_ns
-        driven = bool(self._due()) and not self.resetting
-        turning = self._due() if driven and not self._rotor_held else Fraction(0)
-        self.fluid.drive(float(turning * NS_PER_S))
-        self._turning = Fraction(0) if self._counter_stuck else turning
-        if self.source != "NONE":
-            self._stopped_since_ns = None
-            self._stopped_too_long = False
-        elif self._stopped_since_ns is None:
-            self._stopped_since_ns = now_ns
-        if not (driven and self._rotor_held):
-            self._stall_since_ns = None
-        elif self._stall_since_ns is None:
-            self._stall_since_ns = now_ns
-
-    def _judge_alarms(self) -> None:
-        if self._stalled and self._stall_since_ns is None:
-            if self.source != "NONE" and not self.resetting:
-                self._note("STALL_RECOVER", DELIV=self.delivered_nl)
-            self._stalled = False
-        conditions = {
-            "LOW_RESERVOIR": self.low_nl > 0 and self.reservoir_nl <= self.low_nl,
-            "ERI": self.battery.state != "OK",
-            "MEMORY_WARNING": self._memory_warning,
-            "EMPTY_RESERVOIR": self.reservoir_nl == 0,
-            "END_OF_SERVICE": self.battery.state == "EOS",
-            "MOTOR_STALL": self._stalled,
-            "STOPPED_48H": self._stopped_too_long,
-            "MEMORY_FAILURE": self._memory_lost,
-        }
-        for alarm, is_on in conditions.items():
-            if is_on == (alarm in self.on):
-                continue
-            self._alarm_changes.append((alarm, is_on))
-            self._note("ALARM_ON" if is_on else "ALARM_OFF", ID=alarm)
-            if is_on:
-                self.on.add(alarm)
-            else:
-                self.on.discard(alarm)
-                self.acknowledged.discard(alarm)
-            if is_on and alarm in STOPPING:
-                self._become_stopped(STOPPING[alarm], "ALARM")
-                self._drive()
-        if self._stalled and self._stall_since_ns is None:  # stopped by an alarm of this moment
-            self._judge_alarms()
-
-    # What happens by itself
-
-    def settle(self) -> None:
-        """Let happen what is due by now. Called by the clock when something is, and before each request."""
-        now_ns = self.clock.now_ns()
-        if self.resetting or self._records is not None or not self._next_own_ns() <= now_ns:
-            return
-        with self._moment():
-            if self.bolus and self.bolus.end_ns <= now_ns:
-                self._end_bolus("DONE")
-            if self._stall_since_ns is not None and self._notice_ns() <= now_ns and not self._stalled:
-                self._stalled = bool(self._due())
-                if self._stalled:
-                    self._note("STALL_ON", DELIV=self.delivered_nl)
-            if self.source == "NONE" and self.stopped_s >= STOPPED_TOO_LONG_S:
-                self._stopped_too_long = True
-
-    def _notice_ns(self) -> int:
-        assert self._stall_since_ns is not None
-        return self._stall_since_ns + round(self.stall_notice_s * NS_PER_S)
-
-    def _next_own_ns(self) -> float:
-        """When something happens next without being asked."""
-        times: list[float] = [math.inf]
-        if self.bolus:
-            times.append(self.bolus.end_ns)
-        if self._stall_since_ns is not None and not self._stalled:
-            times.append(self._notice_ns())
-        if self._stopped_since_ns is not None and not self._stopped_too_long:
-            times.append(self._stopped_since_ns + STOPPED_TOO_LONG_S * NS_PER_S)
-        if self._turning:
-            for left_nl, alarm in ((self.low_nl, "LOW_RESERVOIR"), (0, "EMPTY_RESERVOIR")):
-                if alarm not in self.on and (left_nl or alarm == "EMPTY_RESERVOIR"):
-                    reached = self._delivered_at_fill + self.fill_nl - left_nl
-                    wait_ns = math.ceil((reached - self._believed) / self._turning)
-                    times.append(self._believed_at_ns + max(0, wait_ns))
-        times.append(self.battery.next_change_ns())
-        return min(times)
-
-    def _wait_for_next(self) -> None:
-        """Have the clock wake the pump; a wake that is pending and early enough serves too."""
-        due = self._next_own_ns()
-        if math.isinf(due) or (self._wake_ns is not None and self._wake_ns <= due):
-            return
-        self._wake_ns = wake_ns = int(due)
-
-        def wake() -> None:
-            if self._wake_ns == wake_ns:
-                self._wake_ns = None
-                if not self.resetting:  # the restart looks again
-                    self.settle()
-                    self._wait_for_next()
-
-        self.clock.call_at(wake_ns, wake)

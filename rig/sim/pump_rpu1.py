@@ -16,26 +16,14 @@ import numpy as np
 
 from rig.sim.implantable import ImplantablePump
 from rig.sim.line import NS_PER_S, SerialLine, WorldClock
-from rig.sim.pump_words import ALARM_BITS, LogRecord, Program, RequestDenied, alarm_class
-from rig.sim.rpu1_lines import HEX4, INTEGER, PREFIX, REQUEST, Key, crc16, joined, line, string_value
+from rig.sim.pump_words import LogRecord, Program, RequestDenied, alarm_class
+from rig.sim.rpu1_lines import PREFIX, crc16, joined, line, string_value
+from rig.sim.rpu1_requests import read_request
 
 LINE_LIMIT = 256
 BYTE_GAP_NS = 500_000_000  # a partial line is discarded after it
 QUIET_NS = 20_000_000  # before a notice
 STAGE_LIFE_S, ACTION_LIFE_S = 600, 60
-WORDS: dict[str, tuple[str, ...]] = {  # the empty word: none
-    "ID": ("", "LIMITS"),
-    "GET": ("STATUS", "PROGRAM", "STAGED", "RES"),
-    "SET": ("",),
-    "COMMIT": ("",),
-    "STOP": ("",),
-    "LOG": ("",),
-    "REFILL": ("",),
-    "BATT": ("",),
-    "CLK": ("",),
-    "ALARM": ("LIST", "ACK"),
-}
-MODES = ("STOP", "SC", "SB", "MIN")
 
 
 @dataclass(frozen=True)
@@ -167,7 +155,7 @@ class SimulatedPump:
         self._stage = self._action = None
         self._notice_seq, self._notices = 0, []
 
-    # Order of checks (section 4)
+    # Requests (section 4)
 
     def _answer(self, text: str) -> str:
         try:
@@ -177,72 +165,8 @@ class SimulatedPump:
         return f"OK {joined(pairs, '=', ' ')}".rstrip()
 
     def _carry_out(self, text: str) -> Pairs:
-        request = REQUEST.fullmatch(text)
-        if request is None:
-            raise RequestDenied("01")
-        verb, word = request[1], request[2] or ""
-        if word not in WORDS.get(verb, ()):
-            raise RequestDenied("02")
-        given = [tuple(pair.split("=", 1)) for pair in request[3].split()]
-        keys = self._form(verb, word, given)
-        values: dict[str, str] = {}
-        for name, value in given:
-            key = next((key for key in keys if key.name == name), None)
-            if key is None:
-                raise RequestDenied("02", KEY=name)
-            if name in values:
-                raise RequestDenied("01", KEY=name)
-            self._check_value(key, value)
-            values[name] = value
-        for key in keys:
-            if key.name not in values and not key.optional:
-                raise RequestDenied("01", KEY=key.name)
-        return self._verbs[verb](word, values)
-
-    @staticmethod
-    def _check_value(key: Key, value: str) -> None:
-        if key.words:
-            if value not in key.words:
-                raise RequestDenied("02", KEY=key.name)
-        elif not (HEX4 if key.token else INTEGER).fullmatch(value):
-            raise RequestDenied("01", KEY=key.name)
-        elif not key.token and not key.low <= int(value) <= key.high:
-            raise RequestDenied("03", KEY=key.name)
-
-    def _form(self, verb: str, word: str, given: list[tuple[str, ...]]) -> tuple[Key, ...]:
-        """The keys of the form that is meant."""
-        limits = self.unit.limits
-        token = Key("TOKEN", token=True)
-        concentration = Key("CONC", 0, 2**32 - 1, optional=True)
-        if verb == "SET":
-            mode = next((value for name, value in given if name == "MODE"), None)
-            if mode is None:
-                raise RequestDenied("01", KEY="MODE")
-            if mode not in MODES:
-                raise RequestDenied("02", KEY="MODE")
-            forms = {
-                "STOP": (),
-                "SC": (Key("RATE", limits.rate_min, limits.rate_max), concentration),
-                "MIN": (concentration,),
-                "SB": (
-                    Key("VOL", limits.bolus_min, limits.bolus_max),
-                    Key("DUR", limits.duration_min, limits.duration_max),
-                    concentration,
-                ),
-            }
-            return (Key("MODE", words=MODES), *forms[mode])
-        if verb == "STOP":
-            return (token,) if any(name == "TOKEN" for name, _ in given) else ()
-        return {
-            "COMMIT": (token,),
-            "LOG": (Key("FROM", 0, 2**32 - 1),),
-            "REFILL": (
-                Key("VOL", 0, limits.reservoir_max),
-                Key("LOW", 0, limits.low_max, optional=True),
-            ),
-            "CLK": (Key("T", 0, 2**32 - 1, optional=True),),
-            "ALARM": (Key("ID", words=tuple(ALARM_BITS)),) if word == "ACK" else (),
-        }.get(verb, ())
+        request = read_request(text, self.unit.limits)
+        return self._verbs[request.verb](request.word, request.values)
 
     # Tokens (section 5)
 
@@ -300,7 +224,7 @@ class SimulatedPump:
                 raise RequestDenied("04")
             return unit.staged.pairs()
         return {
-            "RES": unit.reservoir_nl, "LOW": unit.low_nl, "FILL": unit.fill_nl, "FILLT": unit.fill_clock_s,
+            "RES": unit.reservoir_nl, "LOW": unit.low_nl, "FILL": unit.count.fill_nl, "FILLT": unit.count.fill_clock_s,
         }  # fmt: skip
 
     def _set(self, _word: str, values: dict[str, str]) -> Pairs:

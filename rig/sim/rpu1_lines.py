@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 PREFIX = re.compile(rb"> ([0-9A-F]{2}) ([0-9A-F]{2}) ")
 NAME = r"[A-Z][A-Z0-9_]{0,15}"
 VALUE = r"(?:[A-Za-z0-9\-_.,:/]|%[0-9A-F]{2})+"
 REQUEST = re.compile(rf"({NAME})(?: ({NAME}))?((?: {NAME}={VALUE})*)")
-INTEGER = re.compile(r"0|[1-9][0-9]{0,14}")
-HEX4 = re.compile(r"[0-9A-F]{4}")
 
 
 def _shifted(crc: int) -> int:
@@ -46,15 +43,3 @@ def string_value(text: str) -> str:
 
 def joined(pairs: dict[str, object], between: str, around: str) -> str:
     return around.join(f"{key}{between}{value}" for key, value in pairs.items())
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key of a request: an integer from ``low`` to ``high``, a token, or one of ``words``."""
-
-    name: str
-    low: int = 0
-    high: int = 0
-    token: bool = False
-    words: tuple[str, ...] = ()
-    optional: bool = False
