@@ -14,7 +14,7 @@ from rig.clock.wall import WallClock
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import InstrumentFile
 from rig.drivers import driver_class
-from rig.errors import DefinitionError, RigError
+from rig.errors import DefinitionError, DeviceError, RigError
 from rig.readings import Identity
 from rig.transport import Direction, WirePort, WireSink
 from rig.transport.address import check_address
@@ -52,14 +52,15 @@ class InstrumentOnBench:
     def identify(self) -> Identity:
         """Ask the instrument who it is; refuse a stranger in the place of the declared one.
 
-        Raises DefinitionError when its serial number is not the one in the bench file.
+        Raises DeviceError when its serial number is not the one in the bench file.
         """
         self.identity = self.driver.identify()
         if self.file.serial is not None and self.identity.serial != self.file.serial:
-            raise DefinitionError(
-                f"unit {self.unit}: the {self.file.role} at {self.file.address} is serial number "
-                f"'{self.identity.serial}', the bench file says '{self.file.serial}'",
-                hint="put the declared instrument back, or mend the bench file",
+            raise DeviceError(
+                f"the {self.file.role} of unit {self.unit} says it is serial number '{self.identity.serial}', the "
+                f"bench file says '{self.file.serial}': put the declared instrument back, or mend the bench file",
+                code="stranger",
+                address=self.file.address,
             )
         return self.identity
 

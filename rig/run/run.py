@@ -21,6 +21,7 @@ from rig.errors import Aborted, RigError
 from rig.judge import judge, judge_case
 from rig.procedures import PROCEDURES
 from rig.procedures.safe_state import to_safe_state
+from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
 from rig.record.load_run import load_run
 from rig.record.run_folder import RunFolder, new_run_id
@@ -212,10 +213,11 @@ class Run:
         return next(unit for unit in self.bench.file.units if unit.serial == serial)
 
     def close(self, reason: str = "") -> dict[str, Any]:
-        """Close the record, judge the whole of it, write results, report and exports, and seal the folder."""
-        from rig.report import build_report
-        from rig.report.junit import write_junit
+        """Close the record, judge the whole of it, write results, report and exports, and seal the folder.
 
+        A report that cannot be built takes nothing from the evidence: the folder is sealed without it. Raises
+        IntegrityError when the record cannot be closed or read.
+        """
         aborted = bool(reason)
         self.folder.journal.append(
             "run_closed", durable=True, outcome="ABORTED" if aborted else "COMPLETED", reason=reason
@@ -225,10 +227,18 @@ class Run:
         record = load_run(self.path)
         self.results = judge(record, self.plan, self.bench.file)
         self.folder.write_results(self.results)
-        build_report(self.path, record)
-        write_junit(self.results, self.path / "exports" / "junit.xml")
-        self.folder.seal()
+        try:
+            self._hand_over(record, self.results)
+        finally:
+            self.folder.seal()
         return self.results
+
+    def _hand_over(self, record: RunRecord, results: dict[str, Any]) -> None:
+        from rig.report import build_report
+        from rig.report.junit import write_junit
+
+        write_junit(results, self.path / "exports" / "junit.xml")
+        build_report(self.path, record)
 
     def _detach(self) -> None:
         for instrument in self.bench.instruments:
