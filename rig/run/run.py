@@ -81,11 +81,7 @@ class Run:
             instrument.tap.sink = lambda t_ns, way, data, sink=sink: sink(t_ns - self._started_ns, way, data)
         for instrument in self.bench.instruments:
             instrument.identify()
-        because = [
-            f"the {instrument.file.role} of {instrument.unit} is simulated"
-            for instrument in self.bench.instruments
-            if instrument.simulated
-        ]
+        because = _why_rehearsal(self.bench.instruments)
         journal, plan, bench = self.folder.journal, self.plan, self.bench.file
         journal.append(
             "run_opened",
@@ -243,6 +239,14 @@ class Run:
     def _detach(self) -> None:
         for instrument in self.bench.instruments:
             instrument.tap.sink = None
+
+
+def _why_rehearsal(instruments: Sequence[InstrumentOnBench]) -> list[str]:
+    """The reasons why a run is a rehearsal; empty for a run that can be evidence."""
+    simulated = [instrument for instrument in instruments if instrument.simulated]
+    if len(simulated) == len(instruments):
+        return [f"all {len(instruments)} instruments are simulated"]
+    return [f"the {instrument.file.role} of {instrument.unit} is simulated" for instrument in simulated]
 
 
 def _instrument_record(instrument: InstrumentOnBench) -> dict[str, Any]:
