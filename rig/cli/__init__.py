@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from typing import NoReturn
 from rig import __version__
 from rig.errors import (
     EXIT_ABORTED,
-    EXIT_ALL_PASS,
     EXIT_BAD_INPUT,
+    EXIT_RIG_FAILED,
     BenchBusy,
     DefinitionError,
     LimitRefused,
@@ -47,7 +48,9 @@ def _parser(wanted: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rig {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        about = text[0].upper() + text[1:] + "."
+        # No abbreviated options: in the next version they might mean others.
+        command = commands.add_parser(name, help=text, description=about, allow_abbrev=False)
         if name == wanted:
             importlib.import_module(f"rig.cli.{name}").add_arguments(command)
     return parser
@@ -55,19 +58,39 @@ def _parser(wanted: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. A user's mistake is told in one message, never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where "±" is not known, all else still is told
     arguments = list(sys.argv[1:] if argv is None else argv)
     wanted = next((argument for argument in arguments if argument in COMMANDS), None)
     args = _parser(wanted).parse_args(arguments)
     try:
         return int(importlib.import_module(f"rig.cli.{args.command}").run(args))
     except RigError as error:
-        print(f"rig {args.command}: {error}", file=sys.stderr)
-        if isinstance(error, (DefinitionError, BenchBusy, LimitRefused)):
+        print(f"rig {args.command}: {_told(error)}", file=sys.stderr)
+        if args.command == "run" and isinstance(error, (DefinitionError, BenchBusy, LimitRefused)):
             print("Nothing was sent to any instrument.", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ALL_PASS
+        return EXIT_RIG_FAILED  # 0 would say that all passed, which nobody was told
+    except OSError as error:
+        print(f"rig {args.command}: {_of_the_system(error)}", file=sys.stderr)
+        return EXIT_RIG_FAILED
     except KeyboardInterrupt:
         print(f"rig {args.command}: interrupted", file=sys.stderr)
         return EXIT_ABORTED
+
+
+def _told(error: RigError) -> str:
+    """One problem follows the command's name; several stand below it, a line each."""
+    if isinstance(error, DefinitionError) and len(error.problems) > 1:
+        lines = "".join(f"\n  {problem}" for problem in error.problems)
+        return f"{len(error.problems)} problems{lines}"
+    return str(error)
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the operating system refused, without Python's numbers around it."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename is not None else said

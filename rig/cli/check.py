@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rig.errors import EXIT_ALL_PASS, DefinitionError
+from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 if TYPE_CHECKING:
     from rig.definitions.bench_file import BenchFile
     from rig.definitions.plan_file import Plan
+
+
+PLAN_SUFFIX = ".plan.toml"  # needed: pytest picks plans out by their names
+BENCH_SUFFIX = ".bench.toml"  # usual
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +29,7 @@ def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], B
     from rig.bench.open import check_instruments
     from rig.definitions.bench_file import load_bench
     from rig.definitions.check import check_plan_on_bench
+    from rig.definitions.check_together import check_plans_together
     from rig.definitions.plan_file import load_plan
 
     problems: list[DefinitionError] = []
@@ -32,16 +37,26 @@ def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], B
     warnings: list[str] = []
     bench: BenchFile | None = None
     try:
+        if bench_file.name.endswith(PLAN_SUFFIX):
+            raise DefinitionError(
+                "this is a plan", Where(str(bench_file), key="--bench"), "it takes a bench file"
+            )
         bench = load_bench(bench_file)
         check_instruments(bench)
     except DefinitionError as error:
         problems.extend(error.problems)
     for path in plan_files:
         try:
+            _check_name(path)
             plan = load_plan(path)
             if bench is not None:
                 warnings += check_plan_on_bench(plan, bench)
             plans.append(plan)
+        except DefinitionError as error:
+            problems.extend(error.problems)
+    if bench is not None and not problems:
+        try:
+            warnings += check_plans_together(plans, bench)
         except DefinitionError as error:
             problems.extend(error.problems)
     if len(problems) == 1:
@@ -51,15 +66,31 @@ def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], B
     return plans, bench, warnings
 
 
+def _check_name(path: Path) -> None:
+    """Raises DefinitionError for a path that pytest, which carries plans out, cannot be given."""
+    if path.is_file() and not path.name.endswith(PLAN_SUFFIX):
+        if path.name.endswith(BENCH_SUFFIX):
+            raise DefinitionError("this is a bench, not a plan", Where(str(path)), "give it with --bench")
+        hint = f"name it '{path.name.removesuffix('.toml')}{PLAN_SUFFIX}'"
+        raise DefinitionError(f"a plan file's name ends in {PLAN_SUFFIX}", Where(str(path)), hint)
+    if path.exists() and any(sign in str(path.absolute()) for sign in ("[", "]", "::")):
+        raise DefinitionError("a plan's path must not hold '[', ']' or '::'", Where(str(path)), "move it")
+
+
 def run(args: argparse.Namespace) -> int:
     plans, bench, warnings = checked(args.plans, args.bench)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for plan in plans:
-        hours = sum(case.duration_s for case in plan.cases) / 3600
+        minutes = sum(case.duration_s for case in plan.cases) / 60
+        lasts = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.1f} min"
         print(
-            f"{plan.id} (revision {plan.revision}): {len(plan.cases)} cases on {len(bench.units)} units "
-            f"of bench '{bench.id}', about {hours:.1f} h"
+            f"{plan.id} (revision {plan.revision}): {_count(len(plan.cases), 'case')} on "
+            f"{_count(len(bench.units), 'unit')} of bench '{bench.id}', about {lasts}"
         )
-    print("no mistake found" + (f", {len(warnings)} warnings" if warnings else ""))
+    print("no mistake found" + (f"; warnings: {len(warnings)}" if warnings else ""))
     return EXIT_ALL_PASS
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

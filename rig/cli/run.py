@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,14 @@ from typing import Any
 from rig.errors import (
     EXIT_ABORTED,
     EXIT_ALL_PASS,
+    EXIT_BAD_INPUT,
     EXIT_NOT_ALL_PASS,
     EXIT_RIG_FAILED,
     DefinitionError,
+    Where,
 )
 
+PYTEST_USAGE_ERROR = 4
 PYTEST_NOTHING_SELECTED = 5
 
 
@@ -27,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml)")
     parser.add_argument("--bench", metavar="FILE", required=True, type=Path, help="bench file (*.bench.toml)")
     parser.add_argument(
-        "--runs", metavar="DIR", default=Path("runs"), type=Path, help="where run folders are made"
+        "--runs",
+        metavar="DIR",
+        default=Path("runs"),
+        type=Path,
+        help="where run folders are made (default: runs)",
     )
     parser.add_argument("-k", metavar="EXPR", dest="select", help="only cases, units, criteria matching this")
     parser.add_argument("--operator", metavar="NAME", help="who is named in the record (default: login name)")
@@ -37,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rig.cli.check import checked
 
+    _check_options(args)
     _, _, warnings = checked(args.plans, args.bench)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -48,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     exit_status = _exit_status(status, summary, [results for _, results in runs])
     for trouble in summary.get("errors", []):
         print(f"rig run: {trouble}", file=sys.stderr)
+    if not summary and exit_status == EXIT_RIG_FAILED:
+        print(f"rig run: the run ended early, pytest's exit status is {status}", file=sys.stderr)
     if args.json:
         listed = [{"folder": str(folder), **results} for folder, results in runs]
         print(json.dumps({"exit_status": exit_status, "runs": listed}, indent=1))
@@ -59,27 +70,37 @@ def run(args: argparse.Namespace) -> int:
     return exit_status
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    if args.select is not None and not args.select.strip():
+        raise DefinitionError(
+            "nothing is asked for", Where(key="-k"), "'rig run' without -k carries all cases out"
+        )
+    if args.operator is not None and not (args.operator.strip() and args.operator.isprintable()):
+        raise DefinitionError("this is no name", Where(key="--operator"), "letters, digits, spaces")
+
+
 def _pytest_command(args: argparse.Namespace, ini: Path, summary: Path) -> list[str]:
-    command = [sys.executable, "-m", "pytest", *map(str, args.plans), "--bench", str(args.bench)]
-    command += [
-        "--runs",
-        str(args.runs),
-        "--rig-summary",
-        str(summary),
-        "-c",
-        str(ini),
-        "--rootdir",
-        str(Path.cwd()),
-    ]
-    command += ["--noconftest", "-p", "no:cacheprovider", "-p", "no:terminal", "--capture=no"]
-    command += ["-k", args.select] if args.select else []
-    command += ["--operator", args.operator] if args.operator else []
+    """What is the user's is joined to its option or absolute: it may begin with a dash or an @."""
+    command = [sys.executable, "-P", "-m", "pytest", *(str(plan.absolute()) for plan in args.plans)]
+    command += [f"--bench={args.bench}", f"--runs={args.runs}", f"--rig-summary={summary}"]
+    command += [f"--operator={args.operator}"] if args.operator else []
+    command += [f"-k{args.select}"] if args.select else []
+    command += ["-c", str(ini), f"--rootdir={Path.cwd()}", "--noconftest", "--capture=no"]
+    command += ["-p", "rig.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
     return command
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would change a run behind its record: other plugins, other options."""
+    ours = {
+        key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+    }
+    return ours | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def _wait_for(command: list[str]) -> int:
     """Run the child to its end; signals go on to it, since it is the child that has to bring the pumps to rest."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=_environment())
     forwarded = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = {number: signal.signal(number, lambda got, _: child.send_signal(got)) for number in forwarded}
     try:
@@ -98,7 +119,11 @@ def _exit_status(pytest_status: int, summary: dict[str, Any], runs: list[dict[st
     if "exit_status" in summary:
         return int(summary["exit_status"])
     if pytest_status == PYTEST_NOTHING_SELECTED:
-        raise DefinitionError("no criterion matches -k", hint="'rig run' without -k lists all of them")
+        raise DefinitionError(
+            "no criterion matches this", Where(key="-k"), "names of cases, units and criteria do"
+        )
+    if pytest_status == PYTEST_USAGE_ERROR:
+        return EXIT_BAD_INPUT
     outcomes = {results["outcome"] for results in runs}
     if "ABORTED" in outcomes or pytest_status == EXIT_ABORTED:
         return EXIT_ABORTED

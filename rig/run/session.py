@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rig.bench.open import Bench, clock_for, open_bench
 from rig.definitions.bench_file import BenchFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
-from rig.errors import Aborted, RigError
+from rig.errors import Aborted, DefinitionError, RigError, Where
 from rig.procedures.safe_state import to_safe_state
 from rig.record.lock import BenchLock
 from rig.run.progress import shown_progress
@@ -34,6 +35,7 @@ class Session:
         self._lock: BenchLock | None = None
         self._bench: Bench | None = None
         self._run: Run | None = None
+        self._runs: list[Run] = []  # the open one and all before it
         self.failure: RigError | None = None  # why the bench could not be opened; it is not tried again
         self.closed: list[tuple[Path, dict[str, Any]]] = []  # run folders with their results
 
@@ -55,6 +57,7 @@ class Session:
         lock = BenchLock(self.bench_file.id)
         lock.acquire(note=f"session writing to {self._runs_dir.resolve()}")
         try:
+            check_runs_dir(self._runs_dir)
             bench = open_bench(self.bench_file, clock, self._serials)
         except BaseException:
             lock.release()
@@ -67,10 +70,11 @@ class Session:
 
         Raises Aborted when the run was asked to end; it is closed and reported by then.
         """
+        for earlier in self._runs:
+            known = earlier.known_result(case, serial) if earlier.plan is plan else None
+            if known is not None:
+                return known
         run = self._run_for(plan)
-        known = run.known_result(case, serial)
-        if known is not None:
-            return known
         title = f"{plan.id} / {case.id} on {', '.join(serials)}"
         with abort_on_signals(self.bench.clock):
             try:
@@ -89,6 +93,7 @@ class Session:
             try:
                 with abort_on_signals(self.bench.clock):
                     self._run = Run(plan, self.bench, self._runs_dir, self._operator)
+                    self._runs.append(self._run)
             except RigError as error:
                 self.failure = error
                 raise
@@ -121,3 +126,16 @@ class Session:
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None
+
+
+def check_runs_dir(path: Path) -> None:
+    """Make the folder for run folders if it is not there. Raises DefinitionError when nothing can be written there."""
+    where = Where(str(path), key="--runs")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except (FileExistsError, NotADirectoryError):
+        raise DefinitionError("there is a file in the place of this folder", where) from None
+    except OSError as error:
+        raise DefinitionError(f"no run folder can be made here: {error.strerror or error}", where) from None
