@@ -27,9 +27,11 @@ PLAN_SUFFIX = ".plan.toml"
 
 BENCH_FILE: pytest.StashKey[BenchFile] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
-TROUBLES: pytest.StashKey[list[str]] = (
-    pytest.StashKey()
-)  # what `rig run` must tell, since pytest is silent there
+PLANS: pytest.StashKey[dict[Path, Plan]] = pytest.StashKey()  # by file, however often pytest makes its node
+CHOSEN: pytest.StashKey[dict[tuple[Path, str], list[str]]] = pytest.StashKey()  # units of each plan's case
+LEFT_OUT: pytest.StashKey[list[Path]] = pytest.StashKey()  # plans not collected for want of a bench
+WARNINGS: pytest.StashKey[list[str]] = pytest.StashKey()
+TROUBLES: pytest.StashKey[list[str]] = pytest.StashKey()  # for `rig run`, where pytest itself is silent
 
 
 class VerdictFailure(Exception):
@@ -53,7 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TROUBLES] = []
+    for texts in (WARNINGS, TROUBLES):
+        config.stash[texts] = []
+    config.stash[PLANS], config.stash[CHOSEN], config.stash[LEFT_OUT] = {}, {}, []
     if config.getoption("--bench"):
         from rig.bench.open import check_instruments
         from rig.definitions.bench_file import load_bench
@@ -78,9 +82,57 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     if BENCH_FILE in parent.config.stash:
         return PlanNode.from_parent(parent, path=file_path)
-    if any(Path(str(argument).split("::")[0]).resolve() == file_path for argument in parent.config.args):
-        raise pytest.UsageError(f"{file_path.name}: a plan needs a bench, add --bench FILE")
+    parent.config.stash[LEFT_OUT].append(file_path)
     return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the items of a plan together, and of a case in it, whoever ordered or picked them: a plan is one run."""
+    first: dict[object, int] = {}
+    for index, item in enumerate(items):
+        if isinstance(item, CriterionItem):
+            first.setdefault(item.path, index)
+            first.setdefault((item.path, item.case.id), index)
+
+    def place(numbered: tuple[int, pytest.Item]) -> tuple[int, int]:
+        index, item = numbered
+        if isinstance(item, CriterionItem):
+            return first[item.path], first[item.path, item.case.id]
+        return index, index
+
+    items[:] = [item for _, item in sorted(enumerate(items), key=place)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Now it is known what was chosen: by files, by -k, by marks."""
+    stash = session.config.stash
+    if not session.items and stash[LEFT_OUT]:
+        names = ", ".join(path.name for path in stash[LEFT_OUT])
+        raise pytest.UsageError(f"{names}: a plan needs a bench, add --bench FILE")
+    chosen = {
+        (item.path, item.case.id, item.unit) for item in session.items if isinstance(item, CriterionItem)
+    }
+    for path, case_id in dict.fromkeys((path, case_id) for path, case_id, _ in chosen):
+        serials = [unit.serial for unit in stash[BENCH_FILE].units]
+        stash[CHOSEN][path, case_id] = [serial for serial in serials if (path, case_id, serial) in chosen]
+    if stash[CHOSEN]:
+        from rig.definitions.check_together import check_plans_together
+        from rig.errors import DefinitionError
+
+        plans = [stash[PLANS][path] for path in dict.fromkeys(path for path, _ in stash[CHOSEN])]
+        try:
+            stash[WARNINGS] += check_plans_together(plans, stash[BENCH_FILE])
+        except DefinitionError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    lines = [f"infusion-rig: warning: {warning}" for warning in config.stash[WARNINGS]]
+    if config.stash[LEFT_OUT]:
+        names = ", ".join(path.name for path in config.stash[LEFT_OUT])
+        lines.append(f"infusion-rig: not collected, a plan needs --bench FILE: {names}")
+    return lines
 
 
 class PlanNode(pytest.File):
@@ -90,9 +142,12 @@ class PlanNode(pytest.File):
         from rig.definitions.check import check_plan_on_bench
         from rig.definitions.plan_file import load_plan
 
-        plan = load_plan(self.path)
-        bench_file = self.config.stash[BENCH_FILE]
-        check_plan_on_bench(plan, bench_file)
+        stash = self.config.stash
+        if self.path not in stash[PLANS]:
+            plan = load_plan(self.path)
+            stash[WARNINGS] += check_plan_on_bench(plan, stash[BENCH_FILE])
+            stash[PLANS][self.path] = plan
+        plan = stash[PLANS][self.path]
         for case in plan.cases:
             yield CaseNode.from_parent(self, name=case.id, plan=plan, case=case)
 
@@ -145,7 +200,7 @@ class CriterionItem(pytest.Item):
         from rig.errors import Aborted
 
         session = _session(self)
-        serials = _serials_of_case(self.session.items, self.plan, self.case)
+        serials = self.config.stash[CHOSEN][self.path, self.case.id]
         try:
             self._result = session.result(self.plan, self.case, self.unit, serials)
         except Aborted as aborted:
@@ -156,7 +211,8 @@ class CriterionItem(pytest.Item):
     def runtest(self) -> None:
         verdict = next(entry for entry in self._result["criteria"] if entry["name"] == self.criterion.name)
         for key in ("value", "unit", "expanded_uncertainty", "limit", "verdict"):
-            self.user_properties.append((key, verdict[key]))
+            if verdict[key] is not None:
+                self.user_properties.append((key, verdict[key]))
         if verdict["verdict"] != "PASS":
             raise VerdictFailure(verdict_line(self.unit, verdict))
 
@@ -191,12 +247,6 @@ def verdict_line(unit: str, verdict: dict[str, Any]) -> str:
     return f"{line} ({verdict['reason']})" if verdict.get("reason") else line
 
 
-def _serials_of_case(items: Iterable[pytest.Item], plan: Plan, case: Case) -> list[str]:
-    """The units of one case that the selection needs, in the order of the bench."""
-    chosen = [item for item in items if isinstance(item, CriterionItem)]
-    return list(dict.fromkeys(item.unit for item in chosen if item.plan is plan and item.case is case))
-
-
 def _session(item: pytest.Item) -> Session:
     """The session on the bench, made at the first need for just the units that are needed."""
     config = item.config
@@ -204,17 +254,24 @@ def _session(item: pytest.Item) -> Session:
         from rig.run.session import Session
 
         bench_file = config.stash[BENCH_FILE]
-        needed = {other.unit for other in item.session.items if isinstance(other, CriterionItem)}
+        needed = {serial for serials in config.stash[CHOSEN].values() for serial in serials}
         if any("bench" in getattr(other, "fixturenames", ()) for other in item.session.items):
             needed = {unit.serial for unit in bench_file.units}
         config.stash[SESSION] = Session(
             bench_file,
             runs_dir=Path(config.getoption("--runs")),
-            operator=config.getoption("--operator") or getpass.getuser(),
+            operator=config.getoption("--operator") or _login(),
             serials=[unit.serial for unit in bench_file.units if unit.serial in needed],
             show_progress=config.getoption("--rig-summary") is not None,
         )
     return config.stash[SESSION]
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        return "unknown"
 
 
 @pytest.fixture
@@ -222,19 +279,35 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """The open bench, shared with the plans of this pytest session; every pump ends in its safe state."""
     if BENCH_FILE not in request.config.stash:
         pytest.skip("no bench: add --bench FILE")
+    from rig.errors import RigError
+
     session = _session(request.node)
-    yield session.bench
+    try:
+        session.close_run()  # what this test does is no part of a plan's record
+        opened = session.bench
+    except RigError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield opened
     failures = session.to_safe_state("end of the test")
     if failures:
         pytest.fail("\n".join(failures), pytrace=False)
 
 
+@pytest.hookimpl(trylast=True)  # fixtures are torn down in this hook, and need the bench for it
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    from rig.errors import EXIT_RIG_FAILED, RigError
+
     config = session.config
-    summary: dict[str, Any] = {"folders": [], "errors": config.stash.get(TROUBLES, [])}
+    summary: dict[str, Any] = {"folders": [], "errors": config.stash[TROUBLES]}
     if SESSION in config.stash:
         rig_session = config.stash[SESSION]
-        rig_session.finish(reason="interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else "")
+        try:
+            rig_session.finish(reason="interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else "")
+        except RigError as error:
+            summary["errors"].append(str(error))
+            summary["exit_status"] = session.exitstatus = EXIT_RIG_FAILED
+            if (terminal := config.pluginmanager.get_plugin("terminalreporter")) is not None:
+                terminal.write_line(f"infusion-rig: {error}", red=True)
         summary["folders"] = [str(folder) for folder, _ in rig_session.closed]
         if rig_session.failure is not None:
             summary["errors"].append(str(rig_session.failure))

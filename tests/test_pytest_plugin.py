@@ -1,0 +1,363 @@
+"""Plan files under plain pytest: the same verdicts as ``rig run``, beside ordinary tests, on one bench.
+
+Each session of pytest is a child process, in virtual time, with its own folder for runs and locks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SIMULATED = REPOSITORY / "fixtures" / "simulated.bench.toml"
+UNITS = ("SIM-0001", "SIM-0002", "SIM-0003")
+
+PLAN = """\
+[plan]
+id = "quick"
+revision = "A"
+title = "Two short cases"
+reference_temperature = "37 degC"
+
+[[case]]
+id = "fast"
+procedure = "flow_accuracy"
+verifies = ["SRS-017"]
+rate = "24 mL/day"
+relax = "1 min"
+blank = "10 min"
+settle = "10 min"
+sample = { every = "1 min", for = "60 min" }
+flow_every = "10 s"
+windows = ["5 min"]
+accept = { mean_error = "within 2 %", alarms = "none" }
+
+[[case]]
+id = "doses"
+procedure = "bolus"
+verifies = ["SRS-031"]
+bolus = "50 uL"
+bolus_duration = "5 min"
+count = 2
+interval = "10 min"
+settle = "2 min"
+relax = "1 min"
+blank = "10 min"
+flow_every = "10 s"
+accept = { mean_error = "within 14.5 %" }
+"""
+CASES = {"fast": ("mean_error", "alarms"), "doses": ("mean_error",)}
+
+
+@dataclass
+class Ended:
+    """A session of pytest, or of rig, that has ended."""
+
+    status: int
+    text: str
+    folder: Path
+
+    @property
+    def runs(self) -> list[Path]:
+        return sorted((self.folder / "runs").glob("*"))
+
+    @property
+    def journals(self) -> list[list[dict]]:
+        texts = [(run / "journal.jsonl").read_text(encoding="utf-8") for run in self.runs]
+        return [[json.loads(line) for line in text.splitlines()] for text in texts]
+
+    @property
+    def verdicts(self) -> dict[tuple[str, str, str], tuple]:
+        """Verdict and value by case, unit and criterion, of the only run."""
+        (run,) = self.runs
+        results = json.loads((run / "results.json").read_text("utf-8"))
+        return {
+            (case["id"], case["unit"], criterion["name"]): (criterion["verdict"], criterion["value"])
+            for case in results["cases"]
+            for criterion in case["criteria"]
+        }
+
+    @property
+    def junit(self) -> dict[str, ElementTree.Element]:
+        """Test cases of out.xml by class name and name."""
+        tree = ElementTree.parse(self.folder / "out.xml")
+        return {f"{case.get('classname')}::{case.get('name')}": case for case in tree.iter("testcase")}
+
+
+def child(folder: Path, *command: str) -> Ended:
+    ended = subprocess.run(
+        [sys.executable, "-P", *command],
+        cwd=folder,
+        env={
+            **os.environ,
+            "TMPDIR": str(folder),
+            "TEMP": str(folder),
+            "PYTEST_ADDOPTS": "",
+            "COLUMNS": "200",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Ended(ended.returncode, ended.stdout, folder)
+
+
+def session(folder: Path, *arguments: str | Path, bench: Path | None = SIMULATED) -> Ended:
+    """Plain pytest in ``folder``."""
+    options = [] if bench is None else [f"--bench={bench}"]
+    return child(folder, "-m", "pytest", "-p", "no:xdist", *options, *map(str, arguments))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty project with the plan in it."""
+    (tmp_path / "quick.plan.toml").write_text(PLAN, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Ended:
+    """One session with everything in it."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "quick.plan.toml").write_text(PLAN, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    return session(folder, "-v", "--junitxml=out.xml")
+
+
+def test_one_item_a_criterion_and_unit(whole):
+    ids = [
+        f"quick.plan.toml::{case}::{unit}::{name}" for case in CASES for unit in UNITS for name in CASES[case]
+    ]
+    told = [line.split()[:2] for line in whole.text.splitlines() if line.startswith("quick.plan.toml::")]
+    assert [name for name, _ in told] == ids
+    assert {tuple(line) for line in told if line[1] != "PASSED"} == {
+        ("quick.plan.toml::fast::SIM-0002::mean_error", "FAILED")
+    }
+    assert whole.status == pytest.ExitCode.TESTS_FAILED
+    assert f"infusion-rig: {'FAIL'}  runs/" in whole.text
+
+
+def test_a_verdict_is_one_line_and_no_traceback(whole):
+    failures = whole.text.split(" FAILURES ")[1].split(" short test summary ")[0]
+    lines = [line for line in failures.splitlines() if line.strip("=_ ")]
+    assert lines[0].strip("_ ") == "fast::SIM-0002::mean_error"
+    assert lines[1].startswith("SIM-0002 mean_error: FAIL, +3")
+    assert "limit within 2 %" in lines[1]
+    assert len(lines) == 4  # those two, and where the XML file and the run folder are
+    assert "Traceback" not in whole.text
+
+
+def test_junit_holds_each_verdict(whole):
+    assert len(whole.junit) == 9
+    case = whole.junit["quick.plan.toml.fast.SIM-0002::mean_error"]
+    failure = case.find("failure")
+    assert failure is not None
+    assert "SIM-0002 mean_error: FAIL" in (failure.text or "")
+    told = {entry.get("name"): entry.get("value") for entry in case.iter("property")}
+    verdict, value = whole.verdicts["fast", "SIM-0002", "mean_error"]
+    assert told["verdict"] == verdict == "FAIL"
+    assert float(told["value"]) == pytest.approx(value)
+    assert told["limit"] == "within 2 %"
+    assert sum(case.find("failure") is not None for case in whole.junit.values()) == 1
+
+
+def test_rig_run_gives_the_same_verdicts_to_the_last_digit(whole, folder):
+    script = "import sys; from rig.cli import main; sys.exit(main())"
+    ended = child(folder, "-c", script, "run", "quick.plan.toml", "--bench", str(SIMULATED))
+    assert ended.status == 1, ended.text
+    assert ended.verdicts == whole.verdicts
+    assert len(whole.verdicts) == 9
+
+
+def test_a_choice_runs_only_what_it_needs(folder):
+    ended = session(folder, "-k", "SIM-0003 and fast and mean_error")
+    assert ended.status == 0, ended.text
+    assert "1 passed, 8 deselected" in ended.text
+    (journal,) = ended.journals
+    assert {record["unit"] for record in journal if "unit" in record} == {"SIM-0003"}
+    assert {record["case"] for record in journal if "case" in record} == {"fast"}
+    assert {path.name.rsplit("-", 1)[0] for path in (ended.runs[0] / "wire").iterdir()} == {"SIM-0003"}
+
+
+def test_chosen_by_node_ids_in_any_order_a_case_runs_once_on_all_units_at_once(folder):
+    picked = [
+        f"quick.plan.toml::{name}"
+        for name in ("doses::SIM-0002::mean_error", "fast::SIM-0001::alarms", "doses::SIM-0001::mean_error")
+    ]
+    ended = session(folder, "-v", *picked)
+    assert ended.status == 0, ended.text
+    (journal,) = ended.journals
+    started = [(record["case"], record["unit"]) for record in journal if record["kind"] == "case_started"]
+    assert started == [("doses", "SIM-0001"), ("doses", "SIM-0002"), ("fast", "SIM-0001")]
+
+
+def test_items_that_a_plugin_shuffles_are_still_one_run(folder):
+    (folder / "conftest.py").write_text(
+        "def pytest_collection_modifyitems(items):\n"
+        "    items.sort(key=lambda item: (item.name, item.nodeid[::-1]))\n"
+    )
+    second = PLAN.replace('id = "quick"', 'id = "second"')
+    (folder / "second.plan.toml").write_text(second, encoding="utf-8")
+    ended = session(folder, "-k", "SIM-0001")
+    assert "6 passed" in ended.text, ended.text
+    assert [
+        [record["case"] for record in journal if record["kind"] == "case_started"]
+        for journal in ended.journals
+    ] == [["doses", "fast"]] * 2 or [["fast", "doses"]] * 2
+    assert len(ended.runs) == 2
+
+
+def test_plans_and_ordinary_tests_share_the_bench(folder):
+    (folder / "test_ordinary.py").write_text(
+        "from rig.readings import Prescription\n"
+        "\n"
+        "def test_plain():\n"
+        "    assert 1 + 1 == 2\n"
+        "\n"
+        "def test_the_pump_takes_a_rate(bench):\n"
+        "    assert [unit.serial for unit in bench.units] == ['SIM-0001', 'SIM-0002', 'SIM-0003']\n"
+        "    pump = bench.unit('SIM-0001').pump\n"
+        "    assert pump.interrogate().delivered_nl > 1_000_000, 'the plan before it ran on this very pump'\n"
+        "    pump.program(Prescription('continuous', rate_nl_h=500_000))\n"
+        "    assert pump.interrogate().mode == 'continuous'\n"
+        "\n"
+        "def test_and_was_left_in_its_safe_state(bench):\n"
+        "    assert bench.unit('SIM-0001').pump.interrogate().mode == 'stop'\n"
+    )
+    ended = session(folder, "quick.plan.toml", "test_ordinary.py", "-k", "SIM-0001 or test_")
+    assert ended.status == 0, ended.text
+    assert "6 passed" in ended.text
+    (journal,) = ended.journals
+    finished_ns = max(record["t_ns"] for record in journal if record["kind"] == "case_finished")
+    wire = (ended.runs[0] / "wire" / "SIM-0001-pump.log").read_text("utf-8").splitlines()
+    assert int(wire[-1].split()[0]) <= finished_ns, (
+        "what an ordinary test sends is no part of a plan's record"
+    )
+
+
+def test_interrupted_in_an_ordinary_test_the_pump_is_stopped_before_the_bench_is_closed(folder):
+    (folder / "conftest.py").write_text(
+        "import rig.bench.open, rig.run.session\n"
+        "safe, close = rig.run.session.to_safe_state, rig.bench.open.Bench.close\n"
+        "def seen_safe(unit, reason, recorder=None):\n"
+        "    safe(unit, reason, recorder)\n"
+        "    print('SEEN', unit.serial, unit.pump.interrogate().mode)\n"
+        "def seen_close(bench):\n"
+        "    print('SEEN closed')\n"
+        "    close(bench)\n"
+        "rig.run.session.to_safe_state, rig.bench.open.Bench.close = seen_safe, seen_close\n"
+    )
+    (folder / "test_interrupted.py").write_text(
+        "from rig.readings import Prescription\n"
+        "def test_it(bench):\n"
+        "    bench.unit('SIM-0002').pump.program(Prescription('continuous', rate_nl_h=500_000))\n"
+        "    raise KeyboardInterrupt\n"
+    )
+    ended = session(folder, "test_interrupted.py", "-s")
+    assert ended.status == pytest.ExitCode.INTERRUPTED
+    seen = [line.split("SEEN ")[1] for line in ended.text.splitlines() if "SEEN " in line]
+    assert seen == [f"{unit} stop" for unit in UNITS] + ["closed"]
+
+
+def test_a_broken_line_is_an_error_and_no_verdict(folder):
+    """A balance that stops answering in the middle: nothing can be said about the pump."""
+    (folder / "conftest.py").write_text(
+        "import pytest\n"
+        "from rig.drivers.balance_mt_sics import MtSicsBalance\n"
+        "from rig.errors import LinkLost\n"
+        "read, count = MtSicsBalance.read, [0]\n"
+        "def breaks(self):\n"
+        "    count[0] += 1\n"
+        "    if count[0] > 20:\n"
+        "        raise LinkLost('the line was unplugged', address='sim://SIM-0001/balance')\n"
+        "    return read(self)\n"
+        "MtSicsBalance.read = breaks\n"
+    )
+    ended = session(folder, "-k", "SIM-0001 and fast", "--junitxml=out.xml")
+    assert ended.status == pytest.ExitCode.TESTS_FAILED
+    assert "2 errors" in ended.text
+    assert "failed" not in ended.text.splitlines()[-1]
+    assert "the line was unplugged" in ended.text
+    assert "Traceback" not in ended.text
+    assert "rig/run" not in ended.text, "a line of our own code was shown"
+    assert all(
+        case.find("error") is not None and case.find("failure") is None for case in ended.junit.values()
+    )
+
+
+def test_plans_without_a_bench_are_left_out_and_told(folder):
+    (folder / "test_plain.py").write_text("def test_plain():\n    pass\n")
+    ended = session(folder, bench=None)
+    assert ended.status == 0
+    assert "1 passed" in ended.text
+    assert "infusion-rig: not collected, a plan needs --bench FILE: quick.plan.toml" in ended.text
+
+
+def test_a_plan_alone_without_a_bench_is_a_mistake(folder):
+    ended = session(folder, "quick.plan.toml", bench=None)
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert "quick.plan.toml: a plan needs a bench, add --bench FILE" in ended.text
+    assert "Traceback" not in ended.text
+
+
+def test_a_test_that_wants_the_bench_is_skipped_without_one(folder):
+    (folder / "test_wants.py").write_text("def test_wants(bench):\n    pass\n")
+    ended = session(folder, "test_wants.py", "-rs", bench=None)
+    assert ended.status == 0
+    assert "no bench: add --bench FILE" in ended.text
+
+
+def test_a_broken_plan_is_told_in_one_message(folder):
+    broken = PLAN.replace('"24 mL/day"', '"24,0 mL/day"')
+    (folder / "quick.plan.toml").write_text(broken, encoding="utf-8")
+    ended = session(folder)
+    assert ended.status == pytest.ExitCode.INTERRUPTED  # pytest's own for an error in collecting
+    assert "quick.plan.toml:11, case 'fast', key 'rate'" in ended.text
+    assert "Traceback" not in ended.text
+    assert "rig/definitions" not in ended.text
+    assert not ended.runs
+
+
+def test_a_broken_bench_is_told_in_one_message(folder):
+    bench = folder / "broken.bench.toml"
+    bench.write_text(SIMULATED.read_text("utf-8").replace("seed = 1 ", "seed = -1 "), encoding="utf-8")
+    ended = session(folder, bench=bench)
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert "key 'bench.seed'" in ended.text
+    assert "Traceback" not in ended.text
+
+
+def test_two_plans_with_one_id_are_refused(folder):
+    (folder / "again.plan.toml").write_text(PLAN, encoding="utf-8")
+    ended = session(folder)
+    assert ended.status == pytest.ExitCode.USAGE_ERROR
+    assert "the id 'quick' is taken by the plan" in ended.text
+    assert "Traceback" not in ended.text
+    assert not ended.runs
+
+
+def test_a_missing_instrument_is_an_error_of_each_item_in_one_line(folder):
+    bench = folder / "real.bench.toml"
+    text = SIMULATED.read_text("utf-8").replace("sim://", "serial:///dev/does-not-exist-")
+    text = re.sub(r"^\[unit\.simulated\][^[]*", "", text, flags=re.MULTILINE)
+    bench.write_text(text.replace('"pumps/', f'"{SIMULATED.parent}/pumps/'), encoding="utf-8")
+    (folder / "test_wants.py").write_text("def test_wants(bench):\n    pass\n")
+    ended = session(folder, "-k", "alarms or wants", bench=bench)
+    assert ended.status == pytest.ExitCode.TESTS_FAILED
+    assert "4 errors" in ended.text
+    assert "serial:///dev/does-not-exist-SIM-0001/pump" in ended.text
+    assert "Traceback" not in ended.text
+    assert "rig/run" not in ended.text
+    assert not ended.runs
