@@ -251,6 +251,7 @@ def _session(item: pytest.Item) -> Session:
     """The session on the bench, made at the first need for just the units that are needed."""
     config = item.config
     if SESSION not in config.stash:
+        from rig.run.progress import Planned
         from rig.run.session import Session
 
         bench_file = config.stash[BENCH_FILE]
@@ -262,9 +263,14 @@ def _session(item: pytest.Item) -> Session:
             runs_dir=Path(config.getoption("--runs")),
             operator=config.getoption("--operator") or _login(),
             serials=[unit.serial for unit in bench_file.units if unit.serial in needed],
-            show_progress=config.getoption("--rig-summary") is not None,
+            planned=Planned(_planned_s(config)) if config.getoption("--rig-summary") is not None else None,
         )
     return config.stash[SESSION]
+
+
+def _planned_s(config: pytest.Config) -> float:
+    chosen = config.stash[CHOSEN]
+    return sum(config.stash[PLANS][path].case(case_id).duration_s for path, case_id in chosen)
 
 
 def _login() -> str:

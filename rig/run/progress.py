@@ -6,18 +6,28 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rig.clock import Clock, s_from_ns
 
 REFRESH_S = 0.2
 
 
+@dataclass
+class Planned:
+    """What a session has before it, in seconds of its clock: all cases, and those it is done with."""
+
+    total_s: float
+    done_s: float = 0.0
+
+
 @contextmanager
-def shown_progress(title: str, planned_s: float, clock: Clock) -> Iterator[None]:
-    """Show how far ``clock`` has come in ``planned_s`` seconds, while the body runs."""
+def shown_progress(title: str, case_s: float, planned: Planned, clock: Clock) -> Iterator[None]:
+    """Show how far ``clock`` has come in a case of ``case_s`` seconds and in all that is planned, during the body."""
     if not sys.stderr.isatty():
-        print(f"{title} ({_duration(planned_s)} planned)", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{title} ({_duration(case_s)} planned)", file=sys.stderr, flush=True)  # noqa: T201
         yield
+        planned.done_s += case_s
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -25,14 +35,18 @@ def shown_progress(title: str, planned_s: float, clock: Clock) -> Iterator[None]
     started_ns = clock.now_ns()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as progress:
-        task = progress.add_task(title, total=planned_s)
+        case_bar = progress.add_task(title, total=case_s)
+        all_bar = progress.add_task("all cases", total=planned.total_s)
         ended = threading.Event()
+
+        def show() -> None:
+            gone_s = min(case_s, s_from_ns(clock.now_ns() - started_ns))
+            progress.update(case_bar, completed=gone_s)
+            progress.update(all_bar, completed=planned.done_s + gone_s, refresh=True)
 
         def follow() -> None:
             while not ended.wait(REFRESH_S):
-                progress.update(
-                    task, completed=min(planned_s, s_from_ns(clock.now_ns() - started_ns)), refresh=True
-                )
+                show()
 
         follower = threading.Thread(target=follow, name="progress", daemon=True)
         follower.start()
@@ -41,9 +55,8 @@ def shown_progress(title: str, planned_s: float, clock: Clock) -> Iterator[None]
         finally:
             ended.set()
             follower.join()
-            progress.update(
-                task, completed=min(planned_s, s_from_ns(clock.now_ns() - started_ns)), refresh=True
-            )
+            show()
+            planned.done_s += case_s
 
 
 def _duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from rig.definitions.plan_file import Plan
 from rig.errors import Aborted, DefinitionError, RigError, Where
 from rig.procedures.safe_state import to_safe_state
 from rig.record.lock import BenchLock
-from rig.run.progress import shown_progress
+from rig.run.progress import Planned, shown_progress
 from rig.run.run import CaseResult, Run
 from rig.run.signals import abort_on_signals
 
@@ -28,10 +28,10 @@ class Session:
         runs_dir: Path,
         operator: str,
         serials: Sequence[str],
-        show_progress: bool,
+        planned: Planned | None,
     ) -> None:
         self.bench_file, self._runs_dir, self._operator = bench_file, runs_dir, operator
-        self._serials, self._show_progress = tuple(serials), show_progress
+        self._serials, self._planned = tuple(serials), planned
         self._lock: BenchLock | None = None
         self._bench: Bench | None = None
         self._run: Run | None = None
@@ -78,8 +78,8 @@ class Session:
         title = f"{plan.id} / {case.id} on {', '.join(serials)}"
         with abort_on_signals(self.bench.clock):
             try:
-                if self._show_progress:
-                    with shown_progress(title, case.duration_s, self.bench.clock):
+                if self._planned is not None:
+                    with shown_progress(title, case.duration_s, self._planned, self.bench.clock):
                         return run.carry_out(case, serials)[serial]
                 return run.carry_out(case, serials)[serial]
             except Aborted as aborted:
