@@ -46,7 +46,6 @@ class SimulatedBalance(PhysicalBalance):
         self.model = "infusion-rig simulated MT-SICS balance"
         self.firmware = "1.00"
         self.processing_s = 0.005
-        self.temperature_c = 20.0
         self._buffer = b""
         self._waiting = ""  # a command that waits for a stable reading, or C3
         self._task = 0  # number of the waiting or repeating command; changes when it is over

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import InstrumentFile, SimulatedUnit
+from rig.errors import DefinitionError, Where
 from rig.sim.balance_mt_sics import SimulatedBalance
+from rig.sim.balance_sartorius_sbi import SimulatedSbiBalance
 from rig.sim.flow_sensirion_scc1 import SimulatedFlowSensor
 from rig.sim.fluid import FluidPath, Peristaltic, air_density_g_ml
 from rig.sim.implantable import ImplantablePump
@@ -18,7 +22,13 @@ from rig.sim.seeds import generator
 from rig.sim.weighing import Pan, ZeroDrift
 from rig.transport import WirePort
 
+T = TypeVar("T")
 NL_PER_ML = 1_000_000
+# By the name of the driver that a bench file gives.
+BALANCES: dict[str, type[SimulatedBalance] | type[SimulatedSbiBalance]] = {
+    "balance_mt_sics": SimulatedBalance,
+    "balance_sartorius_sbi": SimulatedSbiBalance,
+}
 
 
 @dataclass
@@ -28,7 +38,7 @@ class SimulatedChannel:
     serial: str
     fluid: FluidPath
     pump: SimulatedPump
-    balance: SimulatedBalance | None
+    balance: SimulatedBalance | SimulatedSbiBalance | None
     flow: SimulatedFlowSensor | None
 
     def port(self, role: str) -> WirePort:
@@ -54,7 +64,8 @@ class SimulatedBench:
 def simulate(bench: BenchFile, clock: WorldClock) -> SimulatedBench:
     """Build the simulated world of ``bench`` on ``clock``; time zero of the clock is when it is switched on.
 
-    The same bench gives the same bytes; what one instrument is asked changes no other unit's numbers.
+    The same bench gives the same bytes; what one instrument is asked changes no other unit's numbers. Raises
+    DefinitionError for a simulated balance or flow sensor whose driver nothing here answers to.
     """
     return SimulatedBench({unit.serial: _channel(bench, unit, clock) for unit in bench.units})
 
@@ -123,14 +134,14 @@ def _limits(unit: UnitFile) -> Limits:
 
 def _balance(
     bench: BenchFile, unit: UnitFile, injected: SimulatedUnit, fluid: FluidPath, clock: WorldClock
-) -> SimulatedBalance | None:
-    if unit.balance is None:
+) -> SimulatedBalance | SimulatedSbiBalance | None:
+    if unit.balance is None or (device := _device(BALANCES, unit.balance, bench)) is None:
         return None
     air = air_density_g_ml(bench.air_temperature_c, bench.air_pressure_hpa, bench.air_humidity_pct)
     immersed = 0.0
     if unit.outlet_diameter_mm is not None and unit.vessel_diameter_mm is not None:
         immersed = unit.outlet_diameter_mm / unit.vessel_diameter_mm
-    balance = SimulatedBalance(
+    balance = device(
         clock,
         Pan(fluid, air, immersed),
         generator(bench.seed, unit.serial, "balance noise"),
@@ -158,6 +169,17 @@ def _flow(
     )
     sensor.address = 0 if unit.flow.device is None else unit.flow.device
     return sensor
+
+
+def _device(devices: Mapping[str, type[T]], file: InstrumentFile, bench: BenchFile) -> type[T] | None:
+    """What answers to the driver of ``file``; None if nothing does, and the instrument is a real one anyway.
+
+    Raises DefinitionError for a simulated instrument whose driver none answers to.
+    """
+    if file.driver not in devices and file.is_simulated:
+        message = f"no simulated {file.role} answers to driver '{file.driver}'"
+        raise DefinitionError(message, Where(bench.source.name), hint=f"there are {', '.join(devices)}")
+    return devices.get(file.driver)
 
 
 def _serial(file: InstrumentFile, unit: str, suffix: str = "") -> str:

@@ -86,6 +86,7 @@ class PhysicalBalance:
         self.stable_digits = 5.0
         self.stability_timeout_s = 40.0
         self.adjustment_s = 120.0
+        self.temperature_c = 20.0  # inside, for protocols that tell it
         self.stuck = False
         self.offset_g = 0.0
         self.tare_g = 0.0
@@ -158,7 +159,7 @@ class PhysicalBalance:
     # Waiting
 
     def when_stable(
-        self, act: Callable[[], None], give_up: Callable[[], None], is_wanted: Callable[[], bool]
+        self, act: Callable[[], object], give_up: Callable[[], object], is_wanted: Callable[[], bool]
     ) -> None:
         """Do ``act`` at the first stable reading, or ``give_up`` at the time-out; neither if not wanted any more."""
         limit_ns = self.clock.now_ns() + round(self.stability_timeout_s * NS_PER_S)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +17,8 @@ from rig.clock import ns_from_s
 from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
+from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.weighing import Pan
 from rig.transport import WirePort
 
 PROFILE = """
@@ -40,7 +47,7 @@ vessel_diameter = "30 mm"
 pump = {{ driver = "pump_rpu1", address = "sim://{serial}/pump" }}
 
 [unit.balance]
-driver = "balance_mt_sics"
+driver = "{balance_driver}"
 address = "sim://{serial}/balance"
 resolution = "0.01 mg"
 repeatability = "0.02 mg"
@@ -48,7 +55,7 @@ linearity = "0.05 mg"
 drift_24h = "0.1 mg"
 
 [unit.flow]
-driver = "flow_sensirion_scc1"
+driver = "{flow_driver}"
 address = "sim://{serial}/flow"
 full_scale = "30 uL/min"
 accuracy_of_value = "10 %"
@@ -62,10 +69,16 @@ accuracy_of_full_scale = "0.5 %"
 def bench_of(tmp_path: Path) -> Callable[..., BenchFile]:
     """Write and load a bench: one unit for each text of ``[unit.simulated]`` given, SIM-0001 and on."""
 
-    def make(*simulated: str, seed: int = 1) -> BenchFile:
+    def make(
+        *simulated: str,
+        seed: int = 1,
+        balance_driver: str = "balance_mt_sics",
+        flow_driver: str = "flow_sensirion_scc1",
+    ) -> BenchFile:
         (tmp_path / "pumps").mkdir(exist_ok=True)
         (tmp_path / "pumps" / "pump.toml").write_text(PROFILE)
-        units = [UNIT.format(serial=f"SIM-{n:04}") + text for n, text in enumerate(simulated, 1)]
+        drivers = {"balance_driver": balance_driver, "flow_driver": flow_driver}
+        units = [UNIT.format(serial=f"SIM-{n:04}", **drivers) + text for n, text in enumerate(simulated, 1)]
         head = f'[bench]\nid = "test"\nfluid_temperature = "37 degC"\nseed = {seed}\n'
         (tmp_path / "test.bench.toml").write_text(head + "\n".join(units))
         return load_bench(tmp_path / "test.bench.toml")
@@ -117,6 +130,23 @@ def talk_to(clock: VirtualClock) -> Callable[[WirePort], Talk]:
     return lambda port: Talk(clock, port)
 
 
+class FixedPan(Pan):
+    """A pan with a weight on it."""
+
+    mass_g, slope_g_s = 0.0, 0.0
+
+    def apparent_g(self, t_ns: int) -> float:
+        return self.mass_g + self.slope_g_s * t_ns * 1e-9
+
+    def rate_g_s(self, t_ns: int) -> float:
+        return self.slope_g_s
+
+
+@pytest.fixture
+def pan(clock: VirtualClock) -> FixedPan:
+    return FixedPan(FluidPath(clock, Peristaltic()))
+
+
 @pytest.fixture
 def crc_line() -> Callable[[str, str], bytes]:
     """An RPU/1 line with its CRC, by this test's own reading of the text (binascii's CRC-CCITT from FFFF)."""
@@ -126,6 +156,40 @@ def crc_line() -> Callable[[str, str], bytes]:
         return f"{marker} {text}*{crc_hqx(text.encode(), 0xFFFF):04X}\r\n".encode()
 
     return make
+
+
+SERVE = """
+import sys
+from rig.sim.serve import serve
+serve(sys.argv[1], tcp=sys.argv[2] == "tcp", speed=float(sys.argv[3]), stdin=sys.stdin, stdout=sys.stdout)
+"""
+
+
+@pytest.fixture
+def served(bench_of: Callable[..., BenchFile]) -> Iterator[Callable[..., Any]]:
+    """Start serving a bench in a process of its own; gives the process and its first line."""
+    started = []
+
+    def start(*simulated: str, tcp: bool = False, speed: float = 1.0, **drivers: str) -> Any:
+        bench = bench_of(*simulated, **drivers)
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(bench.source.path), "tcp" if tcp else "pty", str(speed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process, json.loads(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.stdin.close()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            process.stdout.close()
+        assert process.returncode in (0, -signal.SIGKILL)
 
 
 @pytest.fixture

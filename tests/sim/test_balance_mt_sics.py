@@ -8,25 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from rig.sim.balance_mt_sics import Pan, SimulatedBalance, ZeroDrift
-from rig.sim.fluid import FluidPath, Peristaltic
-
-
-class FixedPan(Pan):
-    """A pan with a weight on it."""
-
-    mass_g, slope_g_s = 0.0, 0.0
-
-    def apparent_g(self, t_ns):
-        return self.mass_g + self.slope_g_s * t_ns * 1e-9
-
-    def rate_g_s(self, t_ns):
-        return self.slope_g_s
-
-
-@pytest.fixture
-def pan(clock):
-    return FixedPan(FluidPath(clock, Peristaltic()))
+from rig.sim.balance_mt_sics import SimulatedBalance
+from rig.sim.weighing import ZeroDrift
 
 
 @pytest.fixture

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -22,39 +19,6 @@ from sensirion_shdlc_driver.errors import ShdlcDeviceError
 from rig.definitions.bench_file import load_bench
 from rig.errors import DefinitionError
 from rig.sim.serve import serve
-
-SERVE = """
-import sys
-from rig.sim.serve import serve
-serve(sys.argv[1], tcp=sys.argv[2] == "tcp", speed=float(sys.argv[3]), stdin=sys.stdin, stdout=sys.stdout)
-"""
-
-
-@pytest.fixture
-def served(bench_of):
-    """Start serving a bench in a process of its own; gives the process and its first line."""
-    started = []
-
-    def start(*simulated, tcp=False, speed=1.0):
-        bench = bench_of(*simulated)
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(bench.source.path), "tcp" if tcp else "pty", str(speed)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process, json.loads(process.stdout.readline())
-
-    yield start
-    for process in started:
-        process.stdin.close()
-        try:
-            process.wait(10)
-        finally:
-            process.kill()
-            process.stdout.close()
-        assert process.returncode in (0, -signal.SIGKILL)
 
 
 def path_of(told, name):
