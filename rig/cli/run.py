@@ -85,7 +85,7 @@ def _pytest_command(args: argparse.Namespace, ini: Path, summary: Path) -> list[
     command += [f"--bench={args.bench}", f"--runs={args.runs}", f"--rig-summary={summary}"]
     command += [f"--operator={args.operator}"] if args.operator else []
     command += [f"-k{args.select}"] if args.select else []
-    command += ["-c", str(ini), f"--rootdir={Path.cwd()}", "--noconftest", "--capture=no"]
+    command += ["-c", str(ini), f"--rootdir={Path.cwd()}", "--noconftest", "--capture=no", "--assert=plain"]
     command += ["-p", "rig.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
     return command
 
