@@ -1,0 +1,295 @@
+"""Writes the generated tables of ``docs/reference/*.md`` from the code, so that they cannot go stale.
+
+    python docs/make_reference.py            writes them
+    python docs/make_reference.py --check    changes nothing; ends with status 1 if one is not as the code has it
+
+What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is replaced; the rest is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
+from rig.cli import COMMANDS
+from rig.definitions import fields
+from rig.definitions.bench_file import BenchTable
+from rig.definitions.bolus_case import BolusAccept, BolusCase
+from rig.definitions.case_common import Accept, CommonCase
+from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
+from rig.definitions.instruments import BalanceInstrument, FlowInstrument, InstrumentFile, SimulatedUnit
+from rig.definitions.limits import ALL_FORMS
+from rig.definitions.plan_file import PlanTable
+from rig.definitions.pump_profile import PumpTable
+from rig.definitions.tables import Table
+from rig.definitions.unit_file import UnitFile
+from rig.errors import DefinitionError
+from rig.quantities import KINDS, parse
+
+REFERENCE = Path(__file__).parent / "reference"
+BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# What the models do not say of their keys themselves.
+MEANING = {
+    (FlowAccuracyCase, "drug"): "what is in the reservoir, for a case written as a dose",
+    (Accept, "mean_error"): "deviation of the mean delivery from what was set",
+    (Accept, "claimed_delivery"): "what the pump says it delivered, against what was programmed",
+    (Accept, "alarms"): "no alarm in the whole case",
+    (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
+    (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
+    (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
+    (BenchTable, "air_temperature"): "temperature of the air at the balances",
+    (BenchTable, "air_temperature_u"): "its standard uncertainty",
+    (BenchTable, "air_pressure"): "pressure of that air as it is, not reduced to sea level",
+    (BenchTable, "air_pressure_u"): "its standard uncertainty",
+    (BenchTable, "air_humidity"): "its relative humidity",
+    (BenchTable, "air_humidity_u"): "its standard uncertainty",
+    (UnitFile, "balance"): "the balance that weighs what this unit delivers",
+    (UnitFile, "flow"): "the flow sensor in its line",
+    (UnitFile, "simulated"): "what its simulated instruments get wrong",
+}
+LEFT_OUT = {
+    (FlowAccuracyCase, "rate"): "then `dose`",
+    (FlowAccuracyCase, "dose"): "then `rate`",
+    (FlowAccuracyCase, "windows"): "15, 60, 150, 330, 570, 930 min, as far as they fit",
+    (BolusCase, "inside"): "the limit of `single_dose`",
+    (UnitFile, "reservoir"): "full",
+    (UnitFile, "outlet_diameter"): "not submerged",
+    (UnitFile, "vessel_diameter"): "not submerged",
+    (UnitFile, "balance"): "none",
+    (UnitFile, "flow"): "none",
+    (UnitFile, "simulated"): "perfect instruments",
+    (InstrumentFile, "device"): "that of the driver",
+    (InstrumentFile, "serial"): "not compared",
+    (InstrumentFile, "calibrated_until"): "not stated; `rig check` warns",
+    (BenchTable, "fluid_temperature"): "not stated",
+    (BenchTable, "rate_max"): "no limit but the pump's",
+    (BenchTable, "volume_max"): "no limit but the reservoir",
+    (SimulatedUnit, "stall_at"): "never",
+    (SimulatedUnit, "stall_for"): "for good",
+}
+
+WORDS: dict[object, str] = {
+    fields._text: "text",
+    fields._line_of_text: "text, one line",
+    fields._ident: "name",
+    fields._date: "date",
+    fields._truth: "`true` or `false`",
+}
+
+
+def _validator(annotation: object, metadata: list[Any]) -> BeforeValidator | None:
+    """The validator that says what may be written; of ``X | None`` that of X."""
+    for item in metadata:
+        if isinstance(item, BeforeValidator):
+            return item
+    for part in typing.get_args(annotation):
+        if typing.get_origin(part) is typing.Annotated:
+            return _validator(None, list(part.__metadata__))
+    return None
+
+
+def _tables_in(annotation: object) -> list[type[Table]]:
+    is_union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
+    parts = typing.get_args(annotation) if is_union else (annotation,)
+    return [part for part in parts if isinstance(part, type) and issubclass(part, Table)]
+
+
+def _captured(function: Any) -> dict[str, Any]:
+    return dict(inspect.getclosurevars(function).nonlocals)
+
+
+def _written(key: str, field: FieldInfo) -> str:
+    """What may stand behind a key, in a few words."""
+    if key == "profile":
+        return "path of a pump profile, from the folder of this file"
+    if field.annotation is dict or typing.get_origin(field.annotation) is dict:
+        return "table: a window, then a limit"
+    if _tables_in(field.annotation):
+        return "table, see below"
+    validator = _validator(field.annotation, list(field.metadata))
+    if validator is None:
+        raise SystemExit(f"{key}: no validator found; teach docs/make_reference.py its kind")
+    return _words(validator.func)
+
+
+def _words(function: Any) -> str:
+    """What one validator reads, found in what it captured."""
+    captured = _captured(function)
+    if function is fields.WindowsS.__metadata__[0].func:
+        words = "list of durations, each above zero"
+    elif "read_item" in captured:
+        words = f"list of {_words(captured['read_item']).replace(', one line', '')}s"
+    elif "words" in captured:
+        words = " or ".join(f'`"{word}"`' for word in captured["words"])
+    elif "kind" in captured:
+        words = _quantity_words(captured)
+    elif "forms" in captured:
+        forms = captured["forms"] or ALL_FORMS
+        words = "limit" if forms == ALL_FORMS else "limit: " + " or ".join(f"`{form} …`" for form in forms)
+    elif "least" in captured:
+        words = f"whole number, {captured['least']} to {captured['most']}"
+    else:
+        words = WORDS[function]
+    return words
+
+
+def _quantity_words(captured: dict[str, Any]) -> str:
+    unit = captured.get("unit") or KINDS[captured["kind"]].canonical
+    text = captured["kind"].replace("_", " ")
+    if captured.get("above") is not None:
+        text += f", above {captured['above']:g} {unit}" if captured["above"] else ", above zero"
+    if captured.get("least") is not None and captured.get("most") is None:
+        text += f", {captured['least']:g} {unit} or more" if captured["least"] else ", zero or more"
+    elif captured.get("least") is not None:
+        text += f", {captured['least']:g} to {captured['most']:g} {unit}"
+    elif captured.get("most") is not None:
+        text += f", at most {captured['most']:g} {unit}"
+    return text
+
+
+def _default(model: type[Table], key: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "**needed**"
+    for parent in model.__mro__:
+        if (parent, key) in LEFT_OUT:
+            return LEFT_OUT[parent, key]
+    if field.default is None or field.default in ("", (), {}):
+        return "–"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    validator = _validator(field.annotation, list(field.metadata))
+    captured = _captured(validator.func) if validator is not None else {}
+    if "kind" in captured:
+        return f"{field.default:g} {captured.get('unit') or KINDS[captured['kind']].canonical}"
+    return f"`{field.default}`" if not isinstance(field.default, str) else f'`"{field.default}"`'
+
+
+def _meaning(model: type[Table], key: str, field: FieldInfo) -> str:
+    text = field.description or next(
+        (MEANING[parent, key] for parent in model.__mro__ if (parent, key) in MEANING), None
+    )
+    if text is None:
+        raise SystemExit(f"{model.__name__}.{key} has no description; give it one")
+    return f"{text}, `{field.examples[0]}`" if field.examples else text
+
+
+def keys_of(model: type[Table]) -> dict[str, FieldInfo]:
+    """Keys as they stand in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def table_of(model: type[Table], without: type[Table] | None = None) -> str:
+    """The keys of one TOML table; those of ``without`` are told elsewhere."""
+    told = set(keys_of(without)) if without else set()
+    rows = ["| key | what is written | left out | what it is |", "|---|---|---|---|"]
+    for key, field in keys_of(model).items():
+        if key in told or key == "procedure":
+            continue
+        cells = (_written(key, field), _default(model, key, field), _meaning(model, key, field))
+        rows.append(f"| `{key}` | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def command_table(name: str) -> str:
+    """Arguments and options of one command, as its ``--help`` gives them."""
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module(f"rig.cli.{name}").add_arguments(parser)
+    rows = ["| argument | meaning |", "|---|---|"]
+    for action in parser._actions:
+        metavar = action.metavar or ("{" + ",".join(action.choices) + "}" if action.choices else "")
+        shown = ", ".join(f"{option} {metavar}".strip() for option in action.option_strings) or str(metavar)
+        needed = " (needed)" if action.option_strings and action.required else ""
+        many = "…" if action.nargs == "+" else ""
+        rows.append(f"| `{shown}{many}`{needed} | {action.help} |")
+    return "\n".join(rows) + "\n"
+
+
+def kinds_table() -> str:
+    """The whitelist of units with the factor of each to the kind's own unit."""
+    rows = ["| kind | canonical unit | units |", "|---|---|---|"]
+    for name, kind in KINDS.items():
+        units = ", ".join(f"`{unit}`" for unit in kind.units)
+        rows.append(f"| {name.replace('_', ' ')} | `{kind.canonical}` | {units} |")
+    return "\n".join(rows) + "\n"
+
+
+REFUSED = (
+    ("0,5 mL/day", "rate"), ("nan mL/h", "rate"), ("5mL/h", "rate"), ("5  mL/h", "rate"), ("1/2 mL", "volume"),
+    ("5 ML", "volume"), ("5 ml", "volume"), ("5 cc", "volume"), ("1 000 mL", "volume"), (".5 mL", "volume"),
+    ("5 µL", "volume"), ("5", "volume"), ("5 mL", "rate"), ("2 days", "duration"), ("+5 mL", "volume"),
+)  # fmt: skip
+
+
+def refused_table() -> str:
+    """What is refused, with the rig's own words."""
+    rows = ["| written | asked for | answer |", "|---|---|---|"]
+    for text, kind in REFUSED:
+        try:
+            parse(text, kind)
+        except DefinitionError as error:
+            meant = re.match(r"did you mean '([^']+)'", error.hint)
+            answer = f"{error.message}; did you mean `{meant[1]}`?" if meant else error.message
+            rows.append(f"| `{text}` | {kind} | {answer} |")
+        else:
+            raise SystemExit(f"'{text}' is not refused any more")
+    return "\n".join(rows) + "\n"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "plan": lambda: table_of(PlanTable),
+    "case": lambda: table_of(CommonCase),
+    "flow-accuracy": lambda: table_of(FlowAccuracyCase, without=CommonCase),
+    "drug": lambda: table_of(Drug),
+    "sample": lambda: table_of(Sample),
+    "flow-accuracy-accept": lambda: table_of(FlowAccuracyAccept),
+    "bolus": lambda: table_of(BolusCase, without=CommonCase),
+    "bolus-accept": lambda: table_of(BolusAccept),
+    "bench": lambda: table_of(BenchTable),
+    "unit": lambda: table_of(UnitFile),
+    "instrument": lambda: table_of(InstrumentFile),
+    "balance": lambda: table_of(BalanceInstrument, without=InstrumentFile),
+    "flow": lambda: table_of(FlowInstrument, without=InstrumentFile),
+    "simulated": lambda: table_of(SimulatedUnit),
+    "pump": lambda: table_of(PumpTable),
+    "kinds": kinds_table,
+    "refused": refused_table,
+    **{f"command-{name}": lambda name=name: command_table(name) for name in COMMANDS},
+}
+
+
+def renewed(text: str) -> str:
+    """The page with its generated blocks as the code has them now."""
+    return BLOCK.sub(lambda found: found[1] + BLOCKS[found["name"]]() + found[3], text)
+
+
+def stale_pages() -> Iterator[Path]:
+    """Pages whose generated blocks are not as the code has them."""
+    for page in sorted(REFERENCE.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if renewed(text) != text:
+            yield page
+
+
+def main(arguments: list[str]) -> int:
+    stale = list(stale_pages())
+    for page in stale:
+        if "--check" not in arguments:
+            page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+        sys.stdout.write(f"{page}: {'stale' if '--check' in arguments else 'written'}\n")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
