@@ -1,0 +1,59 @@
+"""Links lead somewhere, commands have the options they are shown with, files that are shown can be read."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shlex
+import tomllib
+
+from rig.cli import COMMANDS
+from rig.definitions.plan_file import plan_from_text
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)")
+SHELLS = ("console", "sh", "powershell", "yaml")
+RIG = r"(?:\S*[/\\])?rig ([a-z]+)\b(.*)$"
+
+
+def anchors(text):
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_somewhere(page):
+    for target, anchor in LINK.findall(page.text):
+        path = (page.path.parent / target).resolve() if target else page.path
+        assert path.exists(), f"{target} is not there"
+        if anchor:
+            assert anchor[1:] in anchors(path.read_text(encoding="utf-8")), f"{target} has no {anchor}"
+
+
+def test_commands_have_the_options_they_are_shown_with(page):
+    for block in page.blocks:
+        prompt = r"^\$ " if block.info == "console" else "^"
+        for name, rest in re.findall(prompt + RIG, block.body, re.MULTILINE) if block.info in SHELLS else ():
+            assert name in COMMANDS, f"there is no command 'rig {name}'"
+            parser = argparse.ArgumentParser(prog=f"rig {name}", exit_on_error=False)
+            importlib.import_module(f"rig.cli.{name}").add_arguments(parser)
+            words = shlex.split(rest.split(" < ")[0], comments=True)
+            parser.parse_args(words)
+
+
+def test_toml_that_is_shown_can_be_read(page):
+    for block in page.blocks:
+        if block.info == "toml":
+            content = tomllib.loads(block.body)
+            if "plan" in content:
+                assert plan_from_text(block.body, page.path.name).cases
+
+
+def test_every_page_of_the_docs_is_linked_from_another(pages):
+    linked = set()
+    for page in pages.values():
+        linked |= {(page.path.parent / target).resolve() for target, _ in LINK.findall(page.text) if target}
+    for page in pages.values():
+        in_listed_folder = page.path.parent.name == "decisions"
+        assert page.path in linked or in_listed_folder or page.path.name in ("README.md", "CONTRIBUTING.md")
