@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
+from rig.errors import EXIT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """A sealed folder is never written to: the report goes beside it, and is compared with the sealed one."""
     from rig.record.layout import MANIFEST, check_is_run_folder
+    from rig.record.verify import verify_run
     from rig.report import build_report
 
     run_folder: Path = args.run_folder
@@ -28,6 +29,11 @@ def run(args: argparse.Namespace) -> int:
     )
     if sealed and into.resolve() == run_folder.resolve():
         raise DefinitionError("the run is sealed; nothing is written into its folder", Where(str(into)))
+    if sealed and (findings := verify_run(run_folder)):
+        raise IntegrityError(
+            f"the sealed record is not sound, no report is built from it: {findings[0]} "
+            f"({len(findings)} findings in all, 'rig verify' lists them)"
+        )
     try:
         into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
