@@ -1,5 +1,6 @@
 """``rig report`` on a sealed run: beside it, identical, and never from a damaged record."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def sealed(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # a lock folder of its own
     bench = load_bench(ROOT / "fixtures/simulated.bench.toml")
     plan = load_plan(ROOT / "tests/data/short.plan.toml")
     session = Session(bench, tmp_path / "runs", "tester", ["SIM-0001"], planned=None)
