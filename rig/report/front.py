@@ -30,7 +30,7 @@ def front(sources: Sources) -> list[Block]:
                 "rehearsal",
             )
         )
-    page += [_identity(sources), *_by_requirement(sources)]
+    page += [_identity(sources), *_by_requirement(sources), *_mean_errors(sources)]
     found = what_went_wrong(sources)
     if found:
         page.append(blocks.section("faults", "What went wrong", [blocks.faults(found)], level=3))
@@ -104,6 +104,35 @@ def _units_in_words(units: Sequence[Results]) -> str:
         models.setdefault(name or "model not known", []).append(str(unit["serial"]))
     return "; ".join(
         f"{len(serials)} × {model}: {wording.listed(serials, 12)}" for model, serials in models.items()
+    )
+
+
+def _mean_errors(sources: Sources) -> list[Block]:
+    """How much was delivered against what was set: the figure that most readers look for, for each case and unit."""
+    found: dict[tuple[str, str], Results] = {}
+    for case in sources.cases:
+        for criterion in case.get("criteria") or []:
+            if criterion["name"] == "mean_error":
+                found[str(case["id"]), str(case["unit"])] = criterion
+    names = list(dict.fromkeys(name for name, _ in found))
+    tables = []
+    for start in range(0, len(sources.serials) if names else 0, UNITS_A_TABLE):
+        shown = sources.serials[start : start + UNITS_A_TABLE]
+        lines = []
+        for name in names:
+            of_case = [found.get((name, serial)) for serial in shown]
+            limit = next(str(criterion["limit"]) for criterion in of_case if criterion is not None)
+            lines.append([blocks.strong(name), blocks.text(limit), *(_mean_error(one) for one in of_case)])
+        title = "Mean delivery error and its expanded uncertainty, by case and unit"
+        tables.append(blocks.table(title, ["Case", "Limit", *shown], lines, [1.0, 1.5, *[1.2] * len(shown)]))
+    return tables
+
+
+def _mean_error(criterion: Results | None) -> Cell:
+    if criterion is None or criterion["value"] is None:
+        return blocks.text("not measured")
+    return blocks.text(
+        plus_minus(criterion["value"], criterion["expanded_uncertainty"], criterion["unit"], signed=True)
     )
 
 
