@@ -12,6 +12,7 @@ from rig.definitions.instruments import InstrumentFile, SimulatedUnit
 from rig.errors import DefinitionError, Where
 from rig.sim.balance_mt_sics import SimulatedBalance
 from rig.sim.balance_sartorius_sbi import SimulatedSbiBalance
+from rig.sim.flow_bronkhorst_propar import SimulatedPropar
 from rig.sim.flow_sensirion_scc1 import SimulatedFlowSensor
 from rig.sim.fluid import FluidPath, Peristaltic, air_density_g_ml
 from rig.sim.implantable import ImplantablePump
@@ -29,6 +30,10 @@ BALANCES: dict[str, type[SimulatedBalance] | type[SimulatedSbiBalance]] = {
     "balance_mt_sics": SimulatedBalance,
     "balance_sartorius_sbi": SimulatedSbiBalance,
 }
+FLOW_SENSORS: dict[str, type[SimulatedFlowSensor] | type[SimulatedPropar]] = {
+    "flow_bronkhorst_propar": SimulatedPropar,
+    "flow_sensirion_scc1": SimulatedFlowSensor,
+}
 
 
 @dataclass
@@ -39,7 +44,7 @@ class SimulatedChannel:
     fluid: FluidPath
     pump: SimulatedPump
     balance: SimulatedBalance | SimulatedSbiBalance | None
-    flow: SimulatedFlowSensor | None
+    flow: SimulatedFlowSensor | SimulatedPropar | None
 
     def port(self, role: str) -> WirePort:
         """The instrument's end of the line. Raises KeyError if the unit has none of that role."""
@@ -156,10 +161,10 @@ def _balance(
 
 def _flow(
     bench: BenchFile, unit: UnitFile, injected: SimulatedUnit, fluid: FluidPath, clock: WorldClock
-) -> SimulatedFlowSensor | None:
-    if unit.flow is None:
+) -> SimulatedFlowSensor | SimulatedPropar | None:
+    if unit.flow is None or (device := _device(FLOW_SENSORS, unit.flow, bench)) is None:
         return None
-    sensor = SimulatedFlowSensor(
+    sensor = device(
         clock,
         fluid,
         generator(bench.seed, unit.serial, "flow"),
@@ -167,7 +172,10 @@ def _flow(
         noise_nl_min=injected.flow_noise_nl_min,
         offset_nl_min=injected.flow_offset_nl_min,
     )
-    sensor.address = 0 if unit.flow.device is None else unit.flow.device
+    if isinstance(sensor, SimulatedPropar):
+        sensor.set_capacity(1000 * unit.flow.full_scale_ml_h, "ul/h")
+    if unit.flow.device is not None:
+        sensor.address = unit.flow.device
     return sensor
 
 
