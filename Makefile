@@ -9,7 +9,7 @@ run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
 
 test: $(VENV)/.test-ready lint
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses=2 --dist=loadfile
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff check .

@@ -1,0 +1,20 @@
+"""What all tests share."""
+
+import os
+import tempfile
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_folder_of_its_own(tmp_path_factory):
+    """Bench locks lie in the temporary folder: tests that run side by side must not lock each other out."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    before = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir, os.environ["TMPDIR"] = folder, folder
+    yield
+    tempfile.tempdir = before[0]
+    if before[1] is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before[1]
