@@ -55,6 +55,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--rig-summary") is not None:  # a child of `rig run`, which does nothing but this
+        from rig.run.signals import note_signals
+
+        note_signals()
     for texts in (WARNINGS, TROUBLES):
         config.stash[texts] = []
     config.stash[PLANS], config.stash[CHOSEN], config.stash[LEFT_OUT] = {}, {}, []

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from rig.errors import (
     DefinitionError,
     Where,
 )
+from rig.run.signals import SIGNALS, signals_waiting
 
 PYTEST_USAGE_ERROR = 4
 PYTEST_NOTHING_SELECTED = 5
@@ -59,6 +62,12 @@ def run(args: argparse.Namespace) -> int:
         print(f"rig run: {trouble}", file=sys.stderr)
     if not summary and exit_status == EXIT_RIG_FAILED:
         print(f"rig run: the run ended early, pytest's exit status is {status}", file=sys.stderr)
+    with _output_that_may_be_gone():
+        _tell(args, runs, exit_status)
+    return exit_status
+
+
+def _tell(args: argparse.Namespace, runs: list[tuple[Path, dict[str, Any]]], exit_status: int) -> None:
     if args.json:
         listed = [{"folder": str(folder), **results} for folder, results in runs]
         print(json.dumps({"exit_status": exit_status, "runs": listed}, indent=1))
@@ -67,7 +76,16 @@ def run(args: argparse.Namespace) -> int:
 
         for folder, results in runs:
             print_verdicts(folder, results)
-    return exit_status
+
+
+@contextmanager
+def _output_that_may_be_gone() -> Iterator[None]:
+    """A terminal or pipe that nobody reads any more does not change how the run ended."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for the flush at exit
 
 
 def _check_options(args: argparse.Namespace) -> None:
@@ -100,14 +118,19 @@ def _environment() -> dict[str, str]:
 
 def _wait_for(command: list[str]) -> int:
     """Run the child to its end; signals go on to it, since it is the child that has to bring the pumps to rest."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=_environment())
-    forwarded = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, lambda got, _: child.send_signal(got)) for number in forwarded}
+    with signals_waiting():
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=_environment())
+        before = {number: signal.signal(number, lambda got, _: _pass_on(child, got)) for number in SIGNALS}
     try:
         return child.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _pass_on(child: subprocess.Popen[bytes], number: int) -> None:
+    if os.name == "posix":  # a console of Windows gives its Ctrl-C to every process on it
+        child.send_signal(number)
 
 
 def _results(folder: Path) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TextIO, cast
 
 from rig.clock import Clock, s_from_ns
+from rig.run.standard_error import StandardError
 
 REFRESH_S = 0.2
 
@@ -24,8 +25,9 @@ class Planned:
 @contextmanager
 def shown_progress(title: str, case_s: float, planned: Planned, clock: Clock) -> Iterator[None]:
     """Show how far ``clock`` has come in a case of ``case_s`` seconds and in all that is planned, during the body."""
-    if not sys.stderr.isatty():
-        print(f"{title} ({_duration(case_s)} planned)", file=sys.stderr, flush=True)  # noqa: T201
+    told = StandardError()
+    if not told.isatty():
+        print(f"{title} ({_duration(case_s)} planned)", file=told, flush=True)
         yield
         planned.done_s += case_s
         return
@@ -34,7 +36,7 @@ def shown_progress(title: str, case_s: float, planned: Planned, clock: Clock) ->
 
     started_ns = clock.now_ns()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as progress:
+    with Progress(*columns, console=Console(file=cast(TextIO, told)), auto_refresh=False) as progress:
         case_bar = progress.add_task(title, total=case_s)
         all_bar = progress.add_task("all cases", total=planned.total_s)
         ended = threading.Event()

@@ -74,10 +74,11 @@ class Session:
             known = earlier.known_result(case, serial) if earlier.plan is plan else None
             if known is not None:
                 return known
-        run = self._run_for(plan)
         title = f"{plan.id} / {case.id} on {', '.join(serials)}"
         with abort_on_signals(self.bench.clock):
             try:
+                run = self._run_for(plan)
+                self.bench.clock.raise_if_aborted()
                 if self._planned is not None:
                     with shown_progress(title, case.duration_s, self._planned, self.bench.clock):
                         return run.carry_out(case, serials)[serial]
@@ -91,19 +92,20 @@ class Session:
             self.close_run()
         if self._run is None:
             try:
-                with abort_on_signals(self.bench.clock):
-                    self._run = Run(plan, self.bench, self._runs_dir, self._operator)
-                    self._runs.append(self._run)
+                self.bench.clock.raise_if_aborted()
+                self._run = Run(plan, self.bench, self._runs_dir, self._operator)
+                self._runs.append(self._run)
             except RigError as error:
                 self.failure = error
                 raise
         return self._run
 
     def close_run(self, reason: str = "") -> None:
-        """Judge, report and seal the run that is open, if one is."""
+        """Judge, report and seal the run that is open, if one is. A signal does not interrupt this."""
         if self._run is not None:
             run, self._run = self._run, None
-            self.closed.append((run.path, run.close(reason)))
+            with abort_on_signals(run.bench.clock):
+                self.closed.append((run.path, run.close(reason)))
 
     def to_safe_state(self, reason: str) -> list[str]:
         """Every pump to its safe state; what could not be confirmed, as text."""

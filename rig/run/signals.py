@@ -14,6 +14,12 @@ SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
 
+_noted: list[str] = []  # reasons to end, told while no clock was there to hear them
+
+
+def _reason(number: int) -> str:
+    return f"stopped by {signal.Signals(number).name}"
+
 
 @contextmanager
 def abort_on_signals(clock: Clock) -> Iterator[None]:
@@ -23,11 +29,42 @@ def abort_on_signals(clock: Clock) -> Iterator[None]:
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
-        clock.abort(f"stopped by {signal.Signals(number).name}")
+        clock.abort(_reason(number))
 
     before = {number: signal.signal(number, ask) for number in SIGNALS}
+    if _noted:
+        clock.abort(_noted[0])
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def note_signals() -> None:
+    """From now on a signal is only noted, for the next :func:`abort_on_signals`.
+
+    For a process that does nothing but runs: a signal that comes while it loads, or builds a report, is not lost
+    and breaks nothing. Also takes in what waited since :func:`signals_waiting`.
+    """
+
+    def note(number: int, frame: FrameType | None) -> None:
+        _noted.append(_reason(number))
+
+    for number in SIGNALS:
+        signal.signal(number, note)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@contextmanager
+def signals_waiting() -> Iterator[None]:
+    """Within it, signals wait; for a child that is born in it, until it calls :func:`note_signals`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

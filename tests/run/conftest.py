@@ -99,12 +99,15 @@ class Rig:
         (self.home / "tmp").mkdir(parents=True, exist_ok=True)
         return {**os.environ, "TMPDIR": str(self.home / "tmp"), "TEMP": str(self.home / "tmp"), **more}
 
+    def command(self, *arguments: str | Path) -> list[str]:
+        return [*RIG, *map(str, arguments)]
+
     def start(
         self, *arguments: str | Path, new_group: bool = False, **environment: str
     ) -> subprocess.Popen[str]:
         """A child process that runs ``rig`` with these arguments."""
         process = subprocess.Popen(
-            [*RIG, *map(str, arguments)],
+            self.command(*arguments),
             env=self.environment(**environment),
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
