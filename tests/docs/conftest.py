@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,10 @@ def pages():
 
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory):
-    """Run one command line in a folder as a user would: (everything printed, exit status)."""
-    temporary = tmp_path_factory.mktemp("tmp")
+    """Run one command line in a folder as a user would: (everything printed, exit status).
+
+    Each folder has a folder of its own for temporary files, and so for the locks of benches.
+    """
     commands = tmp_path_factory.mktemp("bin")
     call = 'exec {python} -c "import sys; from rig.cli import main; sys.exit(main())" "$@"'
     pytest_call = 'exec {python} -m pytest "$@"'
@@ -74,10 +77,10 @@ def shell(tmp_path_factory):
         script.chmod(0o755)
 
     def run(command, folder):
-        environment = os.environ | {
-            "TMPDIR": str(temporary),
-            "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-        }
+        temporary = folder.with_name(f"{folder.name}-tmp")
+        temporary.mkdir(exist_ok=True)
+        path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+        environment = os.environ | {"TMPDIR": str(temporary), "PATH": path}
         environment.pop("PYTEST_ADDOPTS", None)
         done = subprocess.run(
             ["bash", "-c", command],
@@ -108,13 +111,24 @@ def new_workspace(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def main_job(shell, new_workspace):
-    """What ``make run`` does, as the Makefile has it: (its output, its run folders by plan)."""
+def background():
+    """Two runs at a time: most of this is waiting for commands."""
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def main_job_begun(shell, new_workspace, background):
     recipe = re.search(r"@\$\(BIN\)/(rig run .+)", (ROOT / "Makefile").read_text(encoding="utf-8"))[1]
     folder = new_workspace("main-job")
-    output, status = shell(recipe, folder)
+    return folder, background.submit(shell, recipe, folder)
+
+
+@pytest.fixture(scope="session")
+def main_job(main_job_begun):
+    """What ``make run`` does, as the Makefile has it: (its output, its run folders by plan)."""
+    folder, begun = main_job_begun
+    output, status = begun.result()
     assert status == 0, output
-    folders = {
-        re.sub(r"^\w+-(.+)-simulated-\w+$", r"\1", path.name): path for path in (folder / "runs").iterdir()
-    }
-    return output, folders
+    runs = sorted((folder / "runs").iterdir())
+    return output, {re.sub(r"^\w+-(.+)-simulated-\w+$", r"\1", path.name): path for path in runs}
