@@ -78,7 +78,10 @@ def _check_name(path: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from rig.judge.expected import warnings_of
+
     plans, bench, warnings = checked(args.plans, args.bench)
+    warnings += [warning for plan in plans for warning in warnings_of(plan, bench)]
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for plan in plans:

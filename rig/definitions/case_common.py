@@ -44,6 +44,9 @@ class Accept(Table):
         return {}
 
 
+BLANK_INTERVALS = 16  # between the weighings of an evaporation blank
+
+
 class CommonCase(Table):
     """What every case has, whatever its procedure."""
 
@@ -68,6 +71,11 @@ class CommonCase(Table):
     flow_every_s: DurationS = Field(
         1.0, alias="flow_every", description="sample interval of the flow sensor", examples=['"1 s"']
     )
+
+    @property
+    def blank_every_s(self) -> float:
+        """Time between two weighings of a blank."""
+        return self.blank_s / BLANK_INTERVALS
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:

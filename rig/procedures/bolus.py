@@ -15,7 +15,7 @@ def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: C
     """Carry out one case on one unit: ``count`` boluses from the stopped pump, each between two weighings."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
     watch.begin()
-    watch.blank("before", case.relax_s, case.blank_s)
+    watch.blank("before", case)
 
     recorder.step("sample", case.count * case.interval_s)
     prescription = Prescription(
@@ -34,5 +34,5 @@ def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: C
         watch.ask_pump()
         watch.rest_until(first_ns + ns_from_s((index + 1) * case.interval_s))
 
-    watch.blank("after", case.relax_s, case.blank_s)
+    watch.blank("after", case)
     watch.end()

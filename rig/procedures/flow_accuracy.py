@@ -19,7 +19,7 @@ def flow_accuracy(unit: UnitUnderTest, case: FlowAccuracyCase, recorder: CaseRec
     """Carry out one case on one unit. Ends with the pump stopped and the blank after it weighed."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
     watch.begin()
-    watch.blank("before", case.relax_s, case.blank_s)
+    watch.blank("before", case)
 
     recorder.step("program")
     rate_nl_h = nl_h_from_ml_h(case.rate_ml_h)
@@ -30,5 +30,5 @@ def flow_accuracy(unit: UnitUnderTest, case: FlowAccuracyCase, recorder: CaseRec
     recorder.step("sample", case.sample_for_s)
     watch.weigh_for(case.sample_for_s, case.sample_every_s)
 
-    watch.blank("after", case.relax_s, case.blank_s)
+    watch.blank("after", case)
     watch.end()

@@ -7,13 +7,13 @@ from typing import Literal
 
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
+from rig.definitions.case_common import CommonCase
 from rig.errors import DeviceError
 from rig.readings import MassReading, Prescription
 from rig.record.case_recorder import CaseRecorder
 
 PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
 FLOW_SAMPLES_A_CALL = 40  # a sensor's buffer is small; it is emptied before it can overflow
-BLANK_READINGS = 16  # intervals in an evaporation blank
 FLOW_EMPTIED_AT_LEAST_EVERY_S = 1.0
 
 
@@ -57,13 +57,13 @@ class Watch:
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
-    def blank(self, which: Literal["before", "after"], relax_s: float, blank_s: float) -> None:
+    def blank(self, which: Literal["before", "after"], case: CommonCase) -> None:
         """The steps "relax_…" and "blank_…": pump stopped, at rest, then weighed to see what evaporates."""
-        self.recorder.step(f"relax_{which}", relax_s)
+        self.recorder.step(f"relax_{which}", case.relax_s)
         self.unit.pump.stop("evaporation blank")
-        self.rest(relax_s)
-        self.recorder.step(f"blank_{which}", blank_s)
-        self.weigh_for(blank_s, blank_s / BLANK_READINGS)
+        self.rest(case.relax_s)
+        self.recorder.step(f"blank_{which}", case.blank_s)
+        self.weigh_for(case.blank_s, case.blank_every_s)
 
     def end(self) -> None:
         """The flow sensor stopped."""
