@@ -8,7 +8,8 @@
     visa://TCPIP::192.168.0.20::8001::SOCKET                 a VISA TCP resource
     sim://SN0001/balance                                     a simulated instrument, in process
 
-Of the options after ``?`` each is optional; what is not given is the driver's default.
+Of the options after ``?`` each is optional; what is not given is the driver's default. A further one,
+``handshake=xonxoff`` or ``rtscts``, is for ``serial://`` only: the VISA back end in use does not know it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ OPTIONS = {  # option of a serial line: what it may be
     "bits": ("7", "8"),
     "parity": ("N", "E", "O"),
     "stop": ("1", "2"),
+    "handshake": ("none", "xonxoff", "rtscts"),
 }
 VISA_SERIAL = re.compile(r"ASRL(\d+|/[^\s?:]+)::INSTR")
 VISA_SOCKET = re.compile(r"TCPIP\d*::([^\s:?]+)::(\d+)::SOCKET")
@@ -35,15 +37,17 @@ VISA_SOCKET = re.compile(r"TCPIP\d*::([^\s:?]+)::(\d+)::SOCKET")
 
 @dataclass(frozen=True)
 class Framing:
-    """How bits stand on a serial line."""
+    """How bits stand on a serial line, and how either end holds the other up."""
 
     baud: int = 9600
     bits: int = 8
     parity: str = "N"
     stop: int = 1
+    handshake: str = "none"
 
     def __str__(self) -> str:
-        return f"{self.baud} baud {self.bits}{self.parity}{self.stop}"
+        handshake = "" if self.handshake == "none" else f" {self.handshake}"
+        return f"{self.baud} baud {self.bits}{self.parity}{self.stop}{handshake}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Address:
             bits=int(given.get("bits", default.bits)),
             parity=given.get("parity", default.parity),
             stop=int(given.get("stop", default.stop)),
+            handshake=given.get("handshake", default.handshake),
         )
 
 
@@ -132,6 +137,11 @@ def _port_number(text: str, digits: str) -> int:
 
 def _parse_visa(text: str, place: str, options: tuple[tuple[str, str], ...]) -> Address:
     if VISA_SERIAL.fullmatch(place):
+        if dict(options).get("handshake", "none") != "none":
+            raise DefinitionError(
+                f"address '{text}' asks for a handshake, which the VISA back end does not know",
+                hint="use serial://",
+            )
         return Address(text, "visa", place, options=options)
     if match := VISA_SOCKET.fullmatch(place):
         _refuse_options(text, options)

@@ -106,6 +106,8 @@ def _open_port(address: Address, framing: Framing) -> serial.Serial:
             bytesize=framing.bits,
             parity=framing.parity,
             stopbits=framing.stop,
+            xonxoff=framing.handshake == "xonxoff",
+            rtscts=framing.handshake == "rtscts",
             timeout=PORTABLE_SLICE_S,
             write_timeout=5.0,
             exclusive=True,

@@ -36,6 +36,13 @@ def test_what_is_not_written_is_the_drivers_default():
     assert str(written) == "19200 baud 7O2"
 
 
+def test_framing_of_an_older_balance():
+    written = parse_address("serial:///dev/ttyS0?baud=1200&bits=7&parity=O&handshake=rtscts")
+    assert written.framing(Framing()) == Framing(1200, 7, "O", 1, "rtscts")
+    assert str(written.framing(Framing())) == "1200 baud 7O1 rtscts"
+    assert parse_address("serial:///dev/ttyS0?handshake=none").framing(Framing()) == Framing()
+
+
 def test_host_and_port():
     address = parse_address("socket://[fe80::1]:65535")
     assert (address.host, address.tcp_port) == ("fe80::1", 65535)
@@ -64,6 +71,9 @@ def test_host_and_port():
         ("serial:///dev/ttyUSB0?parity=n", "'parity=n'"),
         ("serial:///dev/ttyUSB0?bits=9", "'bits=9'"),
         ("serial:///dev/ttyUSB0?stop=1.5", "'stop=1.5'"),
+        ("serial:///dev/ttyUSB0?handshake=cts", "one of none, xonxoff, rtscts"),
+        ("visa://ASRL3::INSTR?handshake=xonxoff", "use serial://"),
+        ("socket://host:8001?handshake=none", "only a serial line has"),
         ("socket://host", "not host:port"),
         ("socket://:8001", "not host:port"),
         ("socket://host:", "not host:port"),

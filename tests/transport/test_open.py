@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
+import termios
 import threading
 from pathlib import Path
 
@@ -90,6 +92,32 @@ def test_framing_that_a_pseudo_terminal_does_not_know(form, pty, clock, wire):
 def test_no_note_where_nothing_is_to_be_said(pty, clock, wire):
     link = open_link(f"serial://{pty.name}?stop=2", clock, wire)
     assert link.note == ""
+    link.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "xonxoff", "rtscts"),
+    [("", False, False), ("?handshake=none", False, False), ("?handshake=xonxoff", True, False),
+     ("?handshake=rtscts", False, True)],
+)  # fmt: skip
+def test_handshake_is_set_on_the_port(pty, clock, wire, option, xonxoff, rtscts):
+    link = open_link(f"serial://{pty.name}{option}", clock, wire)
+    input_flags, _, control_flags, *_ = termios.tcgetattr(pty.slave)
+    assert bool(input_flags & termios.IXON) == bool(input_flags & termios.IXOFF) == xonxoff
+    assert bool(control_flags & termios.CRTSCTS) == rtscts
+    link.close()
+
+
+def test_xoff_holds_up_what_is_sent_until_xon(pty, clock, wire):
+    link = open_link(f"serial://{pty.name}?handshake=xonxoff", clock, wire)
+    os.write(pty.master, b"\x13")
+    writing = threading.Thread(target=link.write, args=[b"held"])
+    writing.start()
+    assert select.select([pty.master], [], [], 0.1)[0] == []
+    os.write(pty.master, b"\x11")
+    assert pty.far_end().receive_exactly(4) == b"held"
+    writing.join()
+    assert link.discard_input() == b"", "XON and XOFF are no data"
     link.close()
 
 
