@@ -81,10 +81,14 @@ class FlowSensor(Instrument, Protocol):
 
 @dataclass(frozen=True)
 class UnitUnderTest:
-    """One pump unit on the bench with the instruments that watch it. ``safe_state`` is what its profile declares."""
+    """One pump unit on the bench with the instruments that watch it.
+
+    ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares.
+    """
 
     serial: str
     pump: InfusionPump
     balance: Balance | None
     flow: FlowSensor | None
     safe_state: Literal["stop", "minimum"]
+    low_reservoir_nl: int = 0

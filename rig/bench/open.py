@@ -15,6 +15,7 @@ from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import InstrumentFile
 from rig.drivers import driver_class
 from rig.errors import DefinitionError, DeviceError, RigError
+from rig.quantities import nl_from_ml
 from rig.readings import Identity
 from rig.transport import Direction, WirePort, WireSink
 from rig.transport.address import check_address
@@ -149,6 +150,7 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
                     balance=cast(Balance | None, drivers.get("balance")),
                     flow=cast(FlowSensor | None, drivers.get("flow")),
                     safe_state=unit.profile.safe_state,
+                    low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
                 )
             )
     except RigError:

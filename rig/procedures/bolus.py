@@ -14,7 +14,7 @@ from rig.record.case_recorder import CaseRecorder
 def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: Clock) -> None:
     """Carry out one case on one unit: ``count`` boluses from the stopped pump, each between two weighings."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
-    watch.begin()
+    watch.begin(case.volume_ml)
     watch.blank("before", case)
 
     recorder.step("sample", case.count * case.interval_s)

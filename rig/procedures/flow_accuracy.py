@@ -18,7 +18,7 @@ from rig.record.case_recorder import CaseRecorder
 def flow_accuracy(unit: UnitUnderTest, case: FlowAccuracyCase, recorder: CaseRecorder, clock: Clock) -> None:
     """Carry out one case on one unit. Ends with the pump stopped and the blank after it weighed."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
-    watch.begin()
+    watch.begin(case.volume_ml)
     watch.blank("before", case)
 
     recorder.step("program")

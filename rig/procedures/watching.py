@@ -8,8 +8,8 @@ from typing import Literal
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.case_common import CommonCase
-from rig.errors import DeviceError
-from rig.readings import MassReading, Prescription
+from rig.errors import DeviceError, LimitRefused
+from rig.readings import MassReading, Prescription, PumpState
 from rig.record.case_recorder import CaseRecorder
 
 PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
@@ -42,18 +42,23 @@ class Watch:
             for block in self.unit.flow.read_buffer():
                 self.recorder.flow(block)
 
-    def ask_pump(self) -> None:
+    def ask_pump(self) -> PumpState:
         """Record the pump's state, and its own log since the last call."""
         self.asked_ns = self.clock.now_ns()
-        self.recorder.pump_state(self.unit.pump.interrogate())
+        state = self.unit.pump.interrogate()
+        self.recorder.pump_state(state)
         for event in self.unit.pump.events_since(self.last_event):
             self.recorder.pump_event(event)
             self.last_event = event.number
+        return state
 
-    def begin(self) -> None:
-        """The step "identify": the pump's state and log as they are, and the flow sensor started."""
+    def begin(self, volume_ml: float) -> None:
+        """The step "identify": the pump's state and log as they are, and the flow sensor started.
+
+        Raises LimitRefused when the pump's reservoir cannot give ``volume_ml``, what the case will deliver.
+        """
         self.recorder.step("identify")
-        self.ask_pump()
+        refuse_if_too_little(self.unit, self.ask_pump(), volume_ml)
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
@@ -113,4 +118,18 @@ def program_and_read_back(unit: UnitUnderTest, recorder: CaseRecorder, prescript
     if active != prescription:
         raise DeviceError(
             f"the pump's active prescription is {active}, commanded was {prescription}", code="read-back"
+        )
+
+
+def refuse_if_too_little(unit: UnitUnderTest, state: PumpState, volume_ml: float) -> None:
+    """Refuse to begin with a reservoir that would fall to its low-reservoir limit while ``volume_ml`` is delivered.
+
+    Raises LimitRefused.
+    """
+    held_ml, low_ml = state.reservoir_nl / 1e6, unit.low_reservoir_nl / 1e6
+    if held_ml <= volume_ml + low_ml:
+        raise LimitRefused(
+            f"refused, nothing was delivered: by its own count the pump of unit {unit.serial} holds {held_ml:.4g} mL; "
+            f"this case delivers {volume_ml:.4g} mL, and its low-reservoir alarm comes at {low_ml:g} mL: "
+            "refill the pump (and tell it so), or shorten the case"
         )

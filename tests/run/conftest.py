@@ -146,6 +146,8 @@ class Rig:
             for folder in (self.home / "runs").glob("*"):
                 if (folder / "journal.jsonl").exists() and seen(folder):
                     return folder
+            if self.started[-1].poll() is not None:
+                raise AssertionError(self.started[-1].communicate())
             time.sleep(0.01)
         raise AssertionError("it never came so far")
 
@@ -234,6 +236,8 @@ def wall_runs(new_rig, two_units, short_plan, side_by_side):
 @pytest.fixture(scope="session", autouse=True)
 def begun_early(request):
     """What takes half a minute of wall time and little else goes on beside the other tests."""
+    if hasattr(request.config, "workerinput"):  # pytest-xdist: the other process has what else there is
+        return
     if any("wall_runs" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("wall_runs")
 

@@ -1,10 +1,12 @@
 """The same plan, driver and procedures in wall time: pseudo-terminals, TCP, and pyvisa resource names.
 
 Two benches are served by two ``rig sim``, one on pseudo-terminals and one on TCP; of each, one unit is reached by
-pyserial's or the socket's address and the other through pyvisa.
+pyserial's or the socket's address and the other through pyvisa. In further runs one unit goes away in the middle.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ WAYS = {
     "tcp": ("socket://127.0.0.1:", "visa://TCPIP::127.0.0.1::"),
 }  # beginnings of the addresses of the two units
 
+OPTIONS = {"pseudo-terminals": (), "tcp": ("--tcp",)}  # of rig sim
+
 pytestmark = pytest.mark.usefixtures("needs_posix")
 
 
@@ -21,6 +25,45 @@ pytestmark = pytest.mark.usefixtures("needs_posix")
 def virtual_run(new_rig, two_units, short_plan):
     """The short plan in virtual time, as the measure of the other two."""
     return new_rig("virtual").run(short_plan, two_units)
+
+
+def lose_a_unit(rig, served, write_bench, short_plan, options):
+    """Two `rig sim`, one for each unit; the one of SIM-0002 is killed while its pump delivers."""
+    bench = write_bench(rig.home, "", "")
+    quick = rig.home / "quick.plan.toml"
+    text = short_plan.read_text("utf-8").replace('relax = "5 s"', 'relax = "1 s"')
+    quick.write_text(text.replace('settle = "5 s"', 'settle = "1 s"'), "utf-8")
+    with rig.serve(bench, *options) as stays, served.serve(bench, *options) as goes:
+        text = Path(stays["bench"]).read_text("utf-8")
+        for name, entry in stays["instruments"].items():
+            if name.startswith("SIM-0002"):
+                text = text.replace(entry["address"], goes["instruments"][name]["address"])
+        both = rig.home / "both.bench.toml"
+        both.write_text(text, "utf-8")
+        process = rig.start_run(quick, both)
+        rig.wait_for(lambda folder: '"name":"sample"' in (folder / "journal.jsonl").read_text("utf-8"))
+        (sim,) = served.started
+        sim.kill()
+        return rig.ended(process)
+
+
+@pytest.fixture(scope="module")
+def runs_that_lose_a_unit(new_rig, write_bench, short_plan, side_by_side):
+    return {
+        way: side_by_side(lose_a_unit, new_rig("lost"), new_rig("served"), write_bench, short_plan, options)
+        for way, options in OPTIONS.items()
+    }
+
+
+@pytest.fixture(params=WAYS)
+def lost(request, runs_that_lose_a_unit):
+    """The run that lost a unit, over each kind of line."""
+    return runs_that_lose_a_unit[request.param].result()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begun_together(wall_runs, runs_that_lose_a_unit):
+    """They mostly wait."""
 
 
 def mean_error(ended, unit):
@@ -85,3 +128,23 @@ def test_readings_come_at_the_instants_of_the_plan(wall_runs, virtual_run, way):
         assert len(wall) == len(virtual) == 11
         assert wall == pytest.approx(range(11), abs=0.5)
         assert virtual == pytest.approx(range(11), abs=0.1)
+
+
+def test_a_run_that_loses_a_unit_ends_as_a_failure_of_the_rig(lost):
+    assert lost.status == 3, lost.told
+    assert "Traceback" not in lost.told
+    assert lost.results["outcome"] == "ERROR"
+
+
+def test_its_other_unit_finishes(lost):
+    case = lost.case("seconds", "SIM-0001")
+    assert (case["ended"], case["outcome"]) == ("completed", "PASS")
+
+
+def test_its_lost_unit_is_an_error_that_a_person_understands(lost):
+    case = lost.case("seconds", "SIM-0002")
+    assert (case["ended"], case["outcome"]) == ("error", "ERROR")
+    assert {criterion["verdict"] for criterion in case["criteria"]} == {"ERROR"}
+    assert "check the cable and that the instrument is on" in case["message"]
+    assert "SAFE STATE NOT CONFIRMED" in case["message"]
+    assert "SAFE STATE NOT CONFIRMED" in lost.out
