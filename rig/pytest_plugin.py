@@ -205,10 +205,12 @@ class CriterionItem(pytest.Item):
 
         session = _session(self)
         serials = self.config.stash[CHOSEN][self.path, self.case.id]
+        self.user_properties += [("requirement", requirement) for requirement in self.case.verifies]
         try:
             self._result = session.result(self.plan, self.case, self.unit, serials)
         except Aborted as aborted:
             pytest.exit(f"aborted: {aborted}", returncode=2)
+        self.user_properties.append(("rehearsal", session.rehearsal))
         if self._result["outcome"] == "ERROR":
             raise CaseError(self._result["message"])
 

@@ -16,7 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """A sealed folder is never written to: the report goes beside it, and is compared with the sealed one."""
+    """The report goes beside the run, whose folder stays as it is, and is compared with the sealed one.
+
+    A run that was killed has no results: they are judged now, from what its record holds.
+    """
     from rig.record.layout import MANIFEST, check_is_run_folder
     from rig.record.verify import verify_run
     from rig.report import build_report
@@ -24,11 +27,9 @@ def run(args: argparse.Namespace) -> int:
     run_folder: Path = args.run_folder
     check_is_run_folder(run_folder)
     sealed = (run_folder / MANIFEST).exists()
-    into = args.into or (
-        run_folder.with_name(run_folder.resolve().name + ".report") if sealed else run_folder
-    )
-    if sealed and into.resolve() == run_folder.resolve():
-        raise DefinitionError("the run is sealed; nothing is written into its folder", Where(str(into)))
+    into: Path = args.into or run_folder.with_name(run_folder.resolve().name + ".report")
+    if into.resolve() == run_folder.resolve():
+        raise DefinitionError("nothing is ever written into the folder of a run", Where(str(into)))
     if sealed and (findings := verify_run(run_folder)):
         raise IntegrityError(
             f"the sealed record is not sound, no report is built from it: {findings[0]} "
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise DefinitionError(f"this folder cannot be made: {error.strerror}", Where(str(into))) from None
     for made in build_report(run_folder, into=into):
-        print(made, "" if not sealed else _compared(made, run_folder / made.name))
+        print(made, _compared(made, run_folder / made.name) if sealed else "(the run was never sealed)")
     return EXIT_ALL_PASS
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,12 @@ def _cell(case: dict[str, Any] | None, name: str) -> Any:
 
 
 def _value(criterion: dict[str, Any]) -> str:
-    """Value and expanded uncertainty, as many digits as the uncertainty has."""
+    """Value and expanded uncertainty, to two digits of the uncertainty, no more than four decimals."""
     value, uncertainty, unit = criterion["value"], criterion["expanded_uncertainty"], criterion["unit"]
     if value is None or uncertainty is None:
         return ""
-    digits = 1 if uncertainty >= 1 else 2
-    return f" {value:+.{digits}f} ± {uncertainty:.{digits}f} {unit}"
+    digits = min(4, max(0, 1 - math.floor(math.log10(uncertainty)))) if uncertainty > 0 else 2
+    return f" {round(value, digits) + 0.0:+.{digits}f} ± {uncertainty:.{digits}f} {unit}"
 
 
 def _in_words(results: dict[str, Any]) -> list[str]:

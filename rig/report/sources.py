@@ -76,34 +76,34 @@ class Sources:
 
 
 def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
-    """Read a run folder. Raises IntegrityError when what a report needs is missing or unreadable."""
+    """Read a run folder; a run that never came to its results is judged now, from its record.
+
+    Raises IntegrityError when what a report needs is unreadable, DefinitionError when plan or bench are.
+    """
     from rig.definitions.bench_file import bench_from_folder
     from rig.definitions.plan_file import load_plan
+    from rig.judge import judge
     from rig.record.load_run import load_run
 
+    run = run or load_run(folder)
+    plan, bench = load_plan(folder / "plan.toml"), bench_from_folder(folder)
     results_path = folder / "results.json"
-    try:
-        raw = results_path.read_bytes()
-        results = json.loads(raw)
-    except FileNotFoundError:
-        raise IntegrityError(
-            f"{folder}: there is no results.json, so nothing can be reported (judge the record first)"
-        ) from None
-    except (OSError, ValueError) as problem:
-        raise IntegrityError(f"{results_path}: cannot be read as JSON: {problem}") from problem
+    raw = None
+    if results_path.exists():
+        try:
+            raw = results_path.read_bytes()
+            results = json.loads(raw)
+        except (OSError, ValueError) as problem:
+            raise IntegrityError(f"{results_path}: cannot be read as JSON: {problem}") from problem
+    else:
+        results = judge(run, plan, bench)
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         raise IntegrityError(f"{results_path}: its schema is not {SCHEMA}")
     names = ["plan.toml", "bench.toml", *_profiles(folder), "journal.jsonl"]
     hashes = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
-    hashes["results.json"] = hashlib.sha256(raw).hexdigest()
-    return Sources(
-        folder,
-        results,
-        run or load_run(folder),
-        load_plan(folder / "plan.toml"),
-        bench_from_folder(folder),
-        hashes,
-    )
+    if raw is not None:
+        hashes["results.json"] = hashlib.sha256(raw).hexdigest()
+    return Sources(folder, results, run, plan, bench, hashes)
 
 
 def _profiles(folder: Path) -> list[str]:

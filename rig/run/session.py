@@ -52,6 +52,11 @@ class Session:
                 raise
         return self._bench
 
+    @property
+    def rehearsal(self) -> bool:
+        """An instrument of the open bench is simulated: nothing here is evidence."""
+        return any(instrument.simulated for instrument in self.bench.instruments)
+
     def _open(self) -> Bench:
         clock = clock_for(self.bench_file)
         lock = BenchLock(self.bench_file.id)

@@ -41,7 +41,7 @@ def test_the_report_is_built_beside_the_sealed_run_and_is_identical(sealed, caps
 def test_nothing_is_written_into_a_sealed_run(sealed, capsys):
     before = contents(sealed)
     assert main(["report", str(sealed), "--into", str(sealed)]) == 4
-    assert "the run is sealed" in capsys.readouterr().err
+    assert "nothing is ever written into" in capsys.readouterr().err
     assert contents(sealed) == before
 
 
@@ -53,3 +53,19 @@ def test_no_report_is_built_from_a_damaged_record(sealed, capsys):
     assert "not sound" in told
     assert "journal.jsonl" in told
     assert not sealed.with_name(sealed.name + ".report").exists()
+
+
+def test_a_run_that_was_killed_is_judged_from_its_record(sealed, capsys):
+    for name in ("manifest.json", "results.json", "report.html", "report.pdf", "samples.parquet"):
+        (sealed / name).unlink()
+    journal = sealed / "journal.jsonl"
+    kept = [
+        line for line in journal.read_bytes().splitlines(keepends=True) if b'"kind":"run_closed"' not in line
+    ]
+    journal.write_bytes(b"".join(kept))
+    before = contents(sealed)
+    assert main(["report", str(sealed)]) == 0
+    assert "never sealed" in capsys.readouterr().out
+    page = (sealed.with_name(sealed.name + ".report") / "report.html").read_text("utf-8")
+    assert "The record has no closing entry" in page
+    assert contents(sealed) == before
