@@ -10,6 +10,7 @@ import pytest
 
 from rig.clock.wall import WallClock
 from rig.drivers.balance_mt_sics import MtSicsBalance
+from rig.drivers.balance_sartorius_sbi import SartoriusSbiBalance
 from rig.drivers.flow_sensirion_scc1 import SensirionScc1
 from rig.drivers.pump_rpu1 import Rpu1Pump
 from rig.errors import LinkLost
@@ -21,6 +22,12 @@ EXCHANGES = {
         "> 01 00 ID",
         "< 01 00 OK MAKER=A MODEL=B SERIAL=C-1 FW=1 PROTO=1 LEVEL=1",
         "C-1",
+    ),
+    "balance sbi": (
+        lambda link: SartoriusSbiBalance(link).read().mass_g,
+        b"\x1bP\r\n",
+        b"N     +  12.3456 g  \r\n",
+        12.3456,
     ),
     "balance": (lambda link: MtSicsBalance(link).read().mass_g, b"SI\r\n", b"S S    12.3456 g\r\n", 12.3456),
     "flow": (
