@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +60,11 @@ def _cell(case: dict[str, Any] | None, name: str) -> Any:
 
 
 def _value(criterion: dict[str, Any]) -> str:
-    """Value and expanded uncertainty, to two digits of the uncertainty, no more than four decimals."""
+    """Value and expanded uncertainty, briefly: the report has all digits."""
     value, uncertainty, unit = criterion["value"], criterion["expanded_uncertainty"], criterion["unit"]
     if value is None or uncertainty is None:
         return ""
-    digits = min(4, max(0, 1 - math.floor(math.log10(uncertainty)))) if uncertainty > 0 else 2
+    digits = 1 if uncertainty >= 1 else 2
     return f" {round(value, digits) + 0.0:+.{digits}f} ± {uncertainty:.{digits}f} {unit}"
 
 

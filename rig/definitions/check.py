@@ -135,7 +135,8 @@ def _case_warnings(case: Case, unit: UnitFile, planned_ml: float) -> Iterator[st
         yield f"{peak:.6g} mL/h is beyond the full scale of the flow sensor of unit '{unit.serial}'"
     left_ml = unit.reservoir_ml - planned_ml
     if left_ml <= profile.low_reservoir_ml and any(criterion.name == "alarms" for criterion in case.criteria):
-        yield f"{left_ml:.4g} mL are left at its end: the low-reservoir alarm of '{unit.serial}' will come"
+        alarm = f"the low-reservoir alarm of '{unit.serial}' will come"
+        yield f"{left_ml:.4g} mL are left at its end: {alarm}, so without a refill before it the case is refused"
 
 
 def _bench_warnings(plan: Plan, bench: BenchFile) -> Iterator[str]:

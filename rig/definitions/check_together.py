@@ -57,4 +57,4 @@ def _reservoir_warnings(together: str, planned_ml: dict[str, float], bench: Benc
             filling = f"the reservoir is filled with {unit.reservoir_ml:g} mL"
             yield f"{where}: {together}, and {filling}: it will run empty unless it is filled between them"
         elif left_ml <= low_ml < unit.reservoir_ml - most_ml:
-            yield f"{where}: {together}, which leaves {left_ml:.4g} mL: the low-reservoir alarm will come"
+            yield f"{where}: {together}, which leaves {left_ml:.4g} mL: the low-reservoir alarm will come; fill it"

@@ -102,12 +102,15 @@ def _errors(
                 found.values[criterion.name] = window_value(window, budget, criterion.limit, period, bad)
 
 
-def _trumpet(found: Findings, case: FlowAccuracyCase, period: Period) -> tuple[Window, ...]:
-    try:
-        return trumpet(period.volume_ml, case.sample_every_s, period.rate_ml_h, case.windows_s)
-    except DefinitionError as error:  # too many readings are missing
-        found.unmeasured = error.message
-        return ()
+def _trumpet(found: Findings, case: FlowAccuracyCase, period: Period) -> list[Window]:
+    """Each window that has readings at both ends somewhere; a criterion on another stays without a value."""
+    windows: list[Window] = []
+    for window_s in case.windows_s:
+        try:
+            windows += trumpet(period.volume_ml, case.sample_every_s, period.rate_ml_h, [window_s])
+        except DefinitionError as error:  # too many readings are missing for this one
+            found.unmeasured = error.message
+    return windows
 
 
 def _fault_flags(data: CaseData, unit: UnitFile, period: Period) -> list[Flag]:

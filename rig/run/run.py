@@ -65,7 +65,8 @@ class Run:
         try:
             self._open_record(operator)
         except BaseException as error:
-            self.folder.journal.append("run_closed", durable=True, outcome="ERROR", reason=str(error))
+            outcome = "ABORTED" if isinstance(error, Aborted) else "ERROR"
+            self.folder.journal.append("run_closed", durable=True, outcome=outcome, reason=str(error))
             self._detach()
             self.folder.journal.close()
             raise
@@ -160,15 +161,15 @@ class Run:
         journal = self.folder.journal
         recorder = CaseRecorder(journal, case.id, unit.serial, self._started_ns)
         recorder.append("case_started", durable=True, procedure=case.procedure)
-        if (refusal := self._refused(unit.serial)) is not None:
-            now_ns = self._clock.now_ns()
-            recorder.flag("calibration_expired", refusal, now_ns, now_ns)
-            recorder.append("case_finished", durable=True, ended="refused", message=refusal)
-            return
         ended, message = "completed", ""
         aborted: BaseException | None = None
         try:
-            PROCEDURES[case.procedure](unit, case, recorder, self._clock)
+            if (refusal := self._refused(unit.serial)) is not None:
+                now_ns = self._clock.now_ns()
+                recorder.flag("calibration_expired", refusal, now_ns, now_ns)
+                ended, message = "refused", refusal
+            else:
+                PROCEDURES[case.procedure](unit, case, recorder, self._clock)
         except Aborted as error:
             ended, message, aborted = "aborted", str(error), error
         except RigError as error:
