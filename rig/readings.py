@@ -6,7 +6,7 @@ Nothing here is corrected, averaged or judged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class MassReading:
 
 @dataclass(frozen=True)
 class FlowBlock:
-    """Consecutive samples read from a flow sensor's buffer, as raw integers with their scale.
+    """Consecutive samples of a flow sensor, as integers with their scale; one, where the sensor has no buffer.
 
     ``flow_counts``, ``temperature_counts`` and ``flags`` are equally long integer arrays; flow is counts /
     ``flow_scale`` in ``flow_unit`` ("ul/min", "ml/min", "nl/min", "ul/h"), temperature is counts /
@@ -45,8 +45,8 @@ class FlowBlock:
 
     first_t_ns: int
     interval_ns: int
-    flow_counts: NDArray[np.int16]
-    temperature_counts: NDArray[np.int16]
+    flow_counts: NDArray[np.integer[Any]]
+    temperature_counts: NDArray[np.integer[Any]]
     flags: NDArray[np.uint16]
     flow_scale: float
     flow_unit: str

@@ -18,6 +18,7 @@ ENTRY_POINT_GROUP = "rig.drivers"
 DRIVERS = {
     "balance_mt_sics": "rig.drivers.balance_mt_sics:MtSicsBalance",
     "balance_sartorius_sbi": "rig.drivers.balance_sartorius_sbi:SartoriusSbiBalance",
+    "flow_bronkhorst_propar": "rig.drivers.flow_bronkhorst_propar:BronkhorstPropar",
     "flow_sensirion_scc1": "rig.drivers.flow_sensirion_scc1:SensirionScc1",
     "pump_rpu1": "rig.drivers.pump_rpu1:Rpu1Pump",
 }

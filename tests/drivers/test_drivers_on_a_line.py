@@ -11,6 +11,7 @@ import pytest
 from rig.clock.wall import WallClock
 from rig.drivers.balance_mt_sics import MtSicsBalance
 from rig.drivers.balance_sartorius_sbi import SartoriusSbiBalance
+from rig.drivers.flow_bronkhorst_propar import BronkhorstPropar
 from rig.drivers.flow_sensirion_scc1 import SensirionScc1
 from rig.drivers.pump_rpu1 import Rpu1Pump
 from rig.errors import LinkLost
@@ -30,6 +31,18 @@ EXCHANGES = {
         12.3456,
     ),
     "balance": (lambda link: MtSicsBalance(link).read().mass_g, b"SI\r\n", b"S S    12.3456 g\r\n", 12.3456),
+    "flow propar": (
+        lambda link: BronkhorstPropar(link, 3).start(1.0),
+        b":0703040160017F07\r\n",
+        b":0C0302016007" + b"ml/h   ".hex().upper().encode() + b"\r\n",
+        None,
+    ),
+    "flow propar binary": (
+        lambda link: BronkhorstPropar(link, 16, binary=True).start(1.0),
+        bytes.fromhex("10 02 01 10 10 06 04 01 60 01 7F 07 10 03"),
+        bytes.fromhex("10 02 01 10 10 0B 02 01 60 07") + b"ml/h   " + bytes.fromhex("10 03"),
+        None,
+    ),
     "flow": (
         lambda link: SensirionScc1(link).stop(),
         bytes.fromhex("7E 00 34 00 CB 7E"),

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from rig.errors import DefinitionError, IntegrityError
+from rig.readings import FlowBlock
 from rig.record.case_data import Step
+from rig.record.case_recorder import CaseRecorder
 from rig.record.load_run import load_run
+from rig.record.samples import samples_frame, write_samples
 
 S = 1_000_000_000
 
@@ -63,6 +66,7 @@ def test_a_case_that_did_not_finish_ends_with_its_last_record(sealed):
         ("ml/min", 5, 500.0, 0.6),
         ("ul/h", 250, 1.0, 0.25),
         ("ml/h", 3, 2.0, 1.5),
+        ("nl/min", 20_000_000_000, 1000.0, 1200.0),  # more than 32 bits
     ],
 )
 def test_flow_is_in_ml_h_whatever_the_sensor_counts(tmp_path, chained, unit, counts, scale, ml_h):
@@ -76,6 +80,22 @@ def test_flow_is_in_ml_h_whatever_the_sensor_counts(tmp_path, chained, unit, cou
         ])
     )  # fmt: skip
     assert load_run(tmp_path).cases[0].flow.flow_ml_h.tolist() == [ml_h]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int64])
+def test_flow_of_any_width_of_integer_is_recorded_and_read(make_run, dtype):
+    folder = make_run(with_flow=False)
+    largest = min(np.iinfo(dtype).max, 10**15)
+    block = FlowBlock(
+        S, S, np.array([largest, 0], dtype), np.array([5, 6], dtype), np.zeros(2, np.uint16), 100.0, "ml/h"
+    )
+    CaseRecorder(folder.journal, "low", "SIM1", started_ns=0).flow(block)
+    folder.journal.close()
+    flow = load_run(folder.path).case("low", "SIM1").flow
+    assert flow.flow_ml_h.tolist() == [largest / 100.0, 0.0]
+    write_samples(folder.path)
+    frame = samples_frame(folder.path)
+    assert frame[frame.source == "flow"].flow_ml_h.tolist() == flow.flow_ml_h.tolist()
 
 
 def test_a_run_that_goes_on_can_be_read(make_run):
