@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rig.errors import (
@@ -117,11 +118,26 @@ def _environment() -> dict[str, str]:
 
 
 def _wait_for(command: list[str]) -> int:
-    """Run the child to its end; signals go on to it, since it is the child that has to bring the pumps to rest."""
-    with signals_waiting():
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=_environment())
-        before = {number: signal.signal(number, lambda got, _: _pass_on(child, got)) for number in SIGNALS}
+    """Run the child to its end; signals go on to it, since it is the child that has to bring the pumps to rest.
+
+    They are caught before the child is born: one that comes meanwhile is passed on after, and none leaves the child
+    alone.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if child is None:
+            early.append(number)
+        else:
+            _pass_on(child, number)
+
+    before = {number: signal.signal(number, hear) for number in SIGNALS}
     try:
+        with signals_waiting():
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=_environment())
+        for number in early:
+            _pass_on(child, number)
         return child.wait()
     finally:
         for number, handler in before.items():
