@@ -5,7 +5,7 @@
     RigError                     something the user must know; never shown as a traceback
     ├── DefinitionError          a file or a command line is wrong; nothing was opened, nothing was sent
     ├── BenchBusy                another run holds the bench; nothing was sent
-    ├── LimitRefused             a value beyond a limit of bench or pump; nothing was sent
+    ├── LimitRefused             a value beyond a limit of bench or pump; no dose was sent
     ├── LinkError                bytes do not get through
     │   ├── LinkTimeout          no (complete) reply before the deadline; also a TimeoutError
     │   └── LinkLost             the port is gone, or was never there
@@ -85,7 +85,7 @@ class BenchBusy(RigError):
 
 
 class LimitRefused(RigError):
-    """A value beyond a limit of the bench or of the pump. Nothing was sent."""
+    """A value beyond a limit of the bench or of the pump. Nothing that doses was sent."""
 
     exit_status = EXIT_BAD_INPUT
 

@@ -54,10 +54,3 @@ class Clock(Protocol):
 
     def abort(self, reason: str) -> None:
         """Ask every running task to end: its next wait raises Aborted(reason), once. Safe from any thread."""
-
-
-class EventClock(Clock, Protocol):
-    """What simulated devices live by: a clock on which things can be made to happen later."""
-
-    def call_at(self, t_ns: int, action: Callable[[], None]) -> None:
-        """Do ``action`` at ``t_ns`` (now, if that is past). Actions must not wait."""

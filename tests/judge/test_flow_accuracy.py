@@ -252,10 +252,3 @@ def test_the_limit_is_too_tight_for_the_balance(made, plan, tmp_path) -> None:
     assert "not capable" in criterion(result, "mean_error")["reason"]
     assert {"measurement_not_capable"} <= set(flags(result))
     assert criterion(result, "mean_error")["test_uncertainty_ratio"] < 1
-
-
-def test_a_window_without_readings_takes_nothing_from_the_shorter_ones(judged: Judged) -> None:
-    result = judged("steady", missing=(0,))
-    windows = {window["window_s"]: window for window in result["trumpet"]}
-    assert windows, "the first reading spoils one window of each length only"
-    assert all(window["left_out"] <= 1 for window in windows.values())
