@@ -10,11 +10,12 @@ step size exists.
 
 * Mechanism: flow at the pump = (1 + rate_error) x rate x (1 + ripple of the mechanism) + free flow.
 * Tube: first-order lag, tau dq/dt = q_pump - q. It stores tau x q, hence out = in - tau x q exactly.
+* Dead volume: what is in pump and tube expands with its temperature and pushes that much more out.
 * Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed.
 * Reservoir: when what is really in it has gone, nothing comes any more, whatever the pump believes.
 
-Not modelled: change of density with the temperature swing, thermal expansion of dead volume, dissolved gas,
-back pressure, tube wear, the dead volume between sensor and outlet, drops.
+Not modelled: change of density with the temperature swing, dissolved gas, back pressure, tube wear, the dead
+volume between sensor and outlet (nor does the sensor see the expansion of any), drops.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import bisect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,7 +37,10 @@ S_PER_H = 3600.0
 DAY_S = 86_400.0
 
 
-def water_density_g_ml(temperature_c: float) -> float:
+T = TypeVar("T", float, Floats)
+
+
+def water_density_g_ml(temperature_c: T) -> T:
     """Density of air-free water, 0 to 40 °C (Tanaka et al., Metrologia 38 (2001) 301, eq. 1)."""
     t = temperature_c
     return 0.999974950 * (1 - (t - 3.983035) ** 2 * (t + 301.797) / (522528.9 * (t + 69.34881)))
@@ -82,7 +87,8 @@ class FluidPath:
     Settable at any time, effective from now on: ``rate_error`` (fraction), ``compliance_time_s``,
     ``free_flow_nl_h`` (siphon or leak past the rollers), ``mechanism``. Plain: ``evaporation_g_h``,
     ``evaporation_variation`` (fraction, one sine a day), ``temperature_c``, ``temperature_swing_k``
-    (amplitude, one sine a day): to be set before the start.
+    (amplitude, one sine every ``temperature_period_s``), ``dead_volume_nl`` (fluid that follows that
+    temperature): to be set before the start.
     """
 
     def __init__(
@@ -103,6 +109,7 @@ class FluidPath:
         self.temperature_c, self.temperature_swing_k = temperature_c, temperature_swing_k
         self.evaporation_g_h, self.evaporation_variation = evaporation_g_h, evaporation_variation
         self.day_phase_rad = day_phase_rad
+        self.temperature_period_s, self.dead_volume_nl = DAY_S, 0.0
         self._mechanism, self._rate_nl_s = mechanism, 0.0
         self._rate_error, self._tau_s, self._free_nl_s = rate_error, compliance_time_s, 0.0
         self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
@@ -179,7 +186,13 @@ class FluidPath:
 
     def delivered_nl(self, t_ns: ArrayLike) -> Floats:
         """Volume that left the tube until each time, in nl at the pump's temperature."""
-        return self._evaluate(t_ns, Segment.delivered_nl)
+        out = self._evaluate(t_ns, Segment.delivered_nl)
+        return out + self.expanded_nl(t_ns) if self.dead_volume_nl else out
+
+    def expanded_nl(self, t_ns: ArrayLike) -> Floats:
+        """What the dead volume pushed out since time zero because it warmed; negative if it cooled."""
+        now, first = self.temperature_at_c(np.atleast_1d(t_ns)), self.temperature_at_c(np.zeros(1))
+        return self.dead_volume_nl * (water_density_g_ml(first) / water_density_g_ml(now) - 1)
 
     def flow_nl_s(self, t_ns: ArrayLike) -> Floats:
         """Flow behind the tube, where the sensor is, in nl/s."""
@@ -205,7 +218,7 @@ class FluidPath:
 
     def temperature_at_c(self, t_ns: ArrayLike) -> Floats:
         s = np.asarray(t_ns, dtype=np.int64) / NS_PER_S
-        wave = np.sin(2 * math.pi / DAY_S * s + self.day_phase_rad)
+        wave = np.sin(2 * math.pi / self.temperature_period_s * s + self.day_phase_rad)
         return np.asarray(self.temperature_c + self.temperature_swing_k * wave, dtype=np.float64)
 
     def _evaluate(self, t_ns: ArrayLike, ask: Callable[[Segment, Floats], Floats]) -> Floats:

@@ -1,11 +1,11 @@
 """The physical balance under any protocol: pan, load cell, zero point, display.
 
 What it shows: air buoyancy and immersed outlet (see :class:`Pan`), zero drift (random walk), repeatability,
-settling after a disturbance, resolution. A disturbance, or a load that changes by more than
-``stable_digits`` in a second, makes the reading unstable.
+settling after a disturbance, resolution; if set, an error of sensitivity and one of linearity (see
+:class:`Linearity`). A disturbance, or a load that changes by more than ``stable_digits`` in a second, makes
+the reading unstable.
 
-NOT modelled: linearity and sensitivity errors unless set (``sensitivity_error``), temperature drift, the
-filter's delay, tilt.
+NOT modelled: temperature drift, the filter's delay, tilt.
 """
 
 from __future__ import annotations
@@ -63,6 +63,23 @@ class ZeroDrift:
         return float(size * (here + (there - here) * (position - step)))
 
 
+@dataclass
+class Linearity:
+    """Deviation from the straight line: a triangular wave of the load, between minus and plus ``half_width_g``.
+
+    At a load that nobody chose it is anything between with equal probability; at loads much further apart
+    than ``period_g`` it is independent. ``phase`` in periods.
+    """
+
+    half_width_g: float = 0.0
+    period_g: float = 1.0
+    phase: float = 0.0
+
+    def at_g(self, load_g: float) -> float:
+        place = (load_g / self.period_g + self.phase) % 1.0
+        return self.half_width_g * (4 * abs(place - 0.5) - 1)
+
+
 class PhysicalBalance:
     """A balance without its protocol. Plain attributes: all without underscore; ``stuck`` freezes the display."""
 
@@ -81,6 +98,7 @@ class PhysicalBalance:
         self.resolution_g, self.noise_g, self.capacity_g = resolution_g, noise_g, capacity_g
         self.zero_range_g = 0.02 * capacity_g  # beyond it no zero is set (the usual 2 % of the capacity)
         self.sensitivity_error = 0.0
+        self.linearity = Linearity()
         self.update_s = 0.1
         self.settling_s = 0.8  # time constant after a disturbance
         self.stable_digits = 5.0
@@ -109,7 +127,8 @@ class PhysicalBalance:
             return self._displayed_g
         self._tick = tick
         t_ns = tick * round(self.update_s * NS_PER_S)
-        load = self.pan.apparent_g(t_ns) * (1 + self.sensitivity_error) + self.offset_g
+        true_g = self.pan.apparent_g(t_ns)
+        load = true_g * (1 + self.sensitivity_error) + self.linearity.at_g(true_g) + self.offset_g
         if self._disturbed is not None:
             since_s = max(0.0, (t_ns - self._disturbed[0]) / NS_PER_S)
             load -= self._disturbed[1] * math.exp(-since_s / self.settling_s)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rig.sim.balance_mt_sics import SimulatedBalance
-from rig.sim.weighing import ZeroDrift
+from rig.sim.weighing import Linearity, ZeroDrift
 
 
 @pytest.fixture
@@ -233,3 +233,13 @@ def test_an_unplugged_line_says_so(talk, balance):
     with pytest.raises(OSError, match="unplugged"):
         talk.send(b"SI\r\n")
     assert talk.take() == b""
+
+
+def test_linearity_stays_within_its_half_width_and_takes_every_value_equally_often(balance, pan):
+    bent = Linearity(half_width_g=0.0002, period_g=0.013, phase=0.4)
+    deviations = np.array([bent.at_g(load_g) for load_g in np.linspace(0.0, 13.0, 20_001)])
+    assert np.abs(deviations).max() == pytest.approx(0.0002, rel=1e-2)
+    assert np.quantile(deviations, [0.25, 0.5, 0.75]) == pytest.approx([-0.0001, 0.0, 0.0001], abs=2e-6)
+
+    pan.mass_g, balance.linearity = 10.0, Linearity(half_width_g=0.0002, period_g=4.0)  # half a period above
+    assert balance.net_g() == pytest.approx(9.9998, abs=1e-9)

@@ -171,3 +171,12 @@ def test_mass_is_volume_at_the_temperature_of_the_pump(clock):
     fluid = FluidPath(clock, Peristaltic(), temperature_c=37.0)
     fluid.drive(1000.0)
     assert fluid.delivered_g(ns([1000]))[0] == pytest.approx(0.993328955, abs=1e-8)
+
+
+def test_a_dead_volume_pushes_out_what_it_expands_and_takes_it_back(clock):
+    fluid = FluidPath(clock, Peristaltic(), temperature_c=25.0, temperature_swing_k=0.5)
+    fluid.dead_volume_nl, fluid.temperature_period_s = 1_000_000, 8000.0
+    out_nl = fluid.delivered_nl(ns([0.0, 2000.0, 4000.0, 6000.0]))
+    # 1 mL warming by 1 K at 25 °C is 0.257 µL: half of it at the crest, half of it missing in the trough (and 1 % more per K)
+    assert out_nl == pytest.approx([0.0, 128.6, 0.0, -128.6], abs=1.5)
+    assert fluid.displaced_nl(ns([2000.0])) == pytest.approx([0.0])
