@@ -7,13 +7,19 @@ answered or its deadline on the injected clock has passed, and raises only the e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 from rig.readings import (
+    Battery,
+    Bridge,
+    ChannelReading,
     FlowBlock,
     Identity,
     MassReading,
+    PatientBolus,
+    PatientBolusReply,
     Prescription,
     PumpEvent,
     PumpLimits,
@@ -56,6 +62,50 @@ class InfusionPump(Instrument, Protocol):
         """Tell the pump how much is in its reservoir (a refill)."""
 
 
+@runtime_checkable
+class TherapyPump(InfusionPump, Protocol):
+    """What a programmable implantable pump offers beyond: patient, priming and bridge boluses, upkeep.
+
+    Flex schedules and periodic boluses are prescriptions like the others.
+    """
+
+    def set_patient_bolus(self, bolus: PatientBolus) -> None:
+        """What the patient may ask for, from now on."""
+
+    def patient_bolus(self) -> PatientBolus:
+        """What the pump says the patient may ask for."""
+
+    def request_patient_bolus(self) -> PatientBolusReply:
+        """Press the patient's button once. A refusal is an answer, no error. Never repeated by itself."""
+
+    def prime(self, volume_nl: int, rate_nl_h: int) -> None:
+        """Fill the tubing; afterwards the pump returns to its program by itself."""
+
+    def bridge(self, bridge: Bridge) -> None:
+        """Push out what is left of the old drug; afterwards the pump returns to its program by itself."""
+
+    def refill(self, volume_nl: int, low_nl: int) -> None:
+        """Tell the pump its content after a refill and when to alarm."""
+
+    def battery(self) -> Battery:
+        """Voltage and days left."""
+
+    def clock(self) -> int:
+        """The pump's clock in s."""
+
+    def set_clock(self, clock_s: int) -> None:
+        """Set the pump's clock."""
+
+    def acknowledge_alarm(self, name: str) -> None:
+        """Silence an alarm; its condition stays."""
+
+    def sound_alarm(self, critical: bool) -> None:
+        """Sound the tone of a class of alarms, as a test."""
+
+    def restart(self) -> None:
+        """Reset the pump by command; what it keeps is its own affair."""
+
+
 class Balance(Instrument, Protocol):
     """A balance that weighs what was delivered."""
 
@@ -79,11 +129,51 @@ class FlowSensor(Instrument, Protocol):
         """End sampling."""
 
 
+class Monitor(Instrument, Protocol):
+    """Anything that is read now and then beside the measurement: air, line pressure, battery current."""
+
+    def read(self) -> ChannelReading:
+        """All channels now."""
+
+
+@runtime_checkable
+class Thermostat(Monitor, Protocol):
+    """A bath that keeps the units at their temperature."""
+
+    def set_temperature(self, temperature_c: float) -> None:
+        """Set the temperature to be kept."""
+
+    def switch(self, on: bool) -> None:
+        """Circulate and keep the temperature, or not."""
+
+
+@runtime_checkable
+class PowerSupply(Monitor, Protocol):
+    """A source-meter in the place of the pump's battery."""
+
+    def set_voltage(self, voltage_v: float, limit_a: float) -> None:
+        """Set voltage and current limit."""
+
+    def switch(self, on: bool) -> None:
+        """Put the output on or off."""
+
+
+class Valves(Instrument, Protocol):
+    """A board of valves or relays: occlude the line, vent it, press the patient's button."""
+
+    def switch(self, channel: int, on: bool) -> None:
+        """Switch one channel, and ask whether it did."""
+
+    def is_on(self, channel: int) -> bool:
+        """What the board says of one channel."""
+
+
 @dataclass(frozen=True)
 class UnitUnderTest:
     """One pump unit on the bench with the instruments that watch it.
 
     ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares.
+    ``monitors`` and ``valves`` by role, the unit's own and those it shares with the others of the bench.
     """
 
     serial: str
@@ -92,3 +182,5 @@ class UnitUnderTest:
     flow: FlowSensor | None
     safe_state: Literal["stop", "minimum"]
     low_reservoir_nl: int = 0
+    monitors: Mapping[str, Monitor] = field(default_factory=dict)
+    valves: Valves | None = None

@@ -55,17 +55,101 @@ class FlowBlock:
 
 
 @dataclass(frozen=True)
+class ChannelReading:
+    """What an instrument beside pump, balance and flow sensor shows at one moment.
+
+    ``values`` by channel, each one of :data:`CHANNELS`; raw as for the others.
+    """
+
+    t_ns: int
+    values: dict[str, float]
+    raw: bytes = b""
+
+
+# Channels a bench can watch: name (with the unit) and what it is called in a report.
+CHANNELS = {
+    "air_temperature_c": "air temperature",
+    "air_humidity_pct": "relative humidity of the air",
+    "air_pressure_hpa": "air pressure",
+    "bath_temperature_c": "bath temperature",
+    "bath_setpoint_c": "bath set point",
+    "line_pressure_kpa": "pressure in the line",
+    "line_temperature_c": "temperature in the line",
+    "battery_current_a": "battery current",
+    "battery_voltage_v": "battery voltage",
+}
+
+
+@dataclass(frozen=True)
+class FlexStep:
+    """From ``start_min`` minutes after midnight of the pump's clock on: ``rate_nl_h``."""
+
+    start_min: int
+    rate_nl_h: int
+
+
+@dataclass(frozen=True)
 class Prescription:
     """What a pump is told to deliver, in the pump's own integer steps.
 
-    ``mode`` "stop", "continuous" (``rate_nl_h``), "minimum" (the pump's own minimum rate) or "bolus"
-    (``bolus_nl`` over ``bolus_duration_s``, once).
+    ``mode`` "stop", "continuous" (``rate_nl_h``), "minimum" (the pump's own minimum rate), "bolus"
+    (``bolus_nl`` over ``bolus_duration_s``, once), "periodic" (such a bolus every ``interval_s``) or "flex": day
+    group ``groups[days[d] - 1]`` on weekday ``d``, Monday first. ``concentration_ng_ml`` is for the label only.
     """
 
-    mode: Literal["stop", "continuous", "minimum", "bolus"]
+    mode: Literal["stop", "continuous", "minimum", "bolus", "periodic", "flex"]
     rate_nl_h: int = 0
     bolus_nl: int = 0
     bolus_duration_s: int = 0
+    interval_s: int = 0
+    days: tuple[int, ...] = ()
+    groups: tuple[tuple[FlexStep, ...], ...] = ()
+    concentration_ng_ml: int = 0
+
+
+@dataclass(frozen=True)
+class PatientBolus:
+    """What the patient may ask for: one bolus, not within ``lockout_s`` of the last, ``max_per_day`` in any 24 h."""
+
+    enabled: bool
+    bolus_nl: int = 0
+    duration_s: int = 0
+    lockout_s: int = 0
+    max_per_day: int = 0
+
+
+@dataclass(frozen=True)
+class PatientBolusReply:
+    """What became of one request: ``refused`` is "" when it was granted, else "locked_out", "daily_maximum", "off",
+    "busy", "alarm" or "other"; ``left_s`` until the bolus ends, or until one would be granted, as the pump says.
+    """
+
+    refused: Literal["", "locked_out", "daily_maximum", "off", "busy", "alarm", "other"]
+    left_s: int | None = None
+    raw: bytes = b""
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A bridge bolus: what is left of the old drug in tubing and catheter is pushed out at a rate of its own.
+
+    ``residual_nl`` within ``duration_s``; concentrations in ng/mL.
+    """
+
+    old_ng_ml: int
+    new_ng_ml: int
+    residual_nl: int
+    duration_s: int
+
+
+@dataclass(frozen=True)
+class Battery:
+    """A pump's battery as the pump reports it. ``eri_days``: until replacement is due; ``state`` in its words."""
+
+    voltage_mv: int
+    eri_days: int
+    eos_days: int
+    state: str
 
 
 @dataclass(frozen=True)
@@ -91,17 +175,17 @@ class PumpAlarm:
 
 @dataclass(frozen=True)
 class PumpState:
-    """The whole state of a pump at one moment, as it reports it."""
+    """The whole state of a pump at one moment, as it reports it. None: this pump does not tell."""
 
     t_ns: int
     mode: str
     running: bool
     rate_nl_h: int
     delivered_nl: int
-    reservoir_nl: int
-    battery_mv: int
+    reservoir_nl: int | None
+    battery_mv: int | None
     alarms: tuple[PumpAlarm, ...] = ()
-    clock_s: int = 0
+    clock_s: int | None = None
     raw: bytes = b""
 
 

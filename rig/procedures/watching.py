@@ -124,8 +124,10 @@ def program_and_read_back(unit: UnitUnderTest, recorder: CaseRecorder, prescript
 def refuse_if_too_little(unit: UnitUnderTest, state: PumpState, volume_ml: float) -> None:
     """Refuse to begin with a reservoir that would fall to its low-reservoir limit while ``volume_ml`` is delivered.
 
-    Raises LimitRefused.
+    A pump that does not count its reservoir is not asked. Raises LimitRefused.
     """
+    if state.reservoir_nl is None:
+        return
     held_ml, low_ml = state.reservoir_nl / 1e6, unit.low_reservoir_nl / 1e6
     if held_ml <= volume_ml + low_ml:
         raise LimitRefused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from rig.readings import FlowBlock, MassReading, Prescription, PumpAlarm, PumpEvent, PumpState
 from rig.record.journal import Journal
@@ -54,7 +55,7 @@ class CaseRecorder:
 
     def read_back(self, commanded: Prescription, read: Prescription) -> None:
         """What the pump was told and what it says is active."""
-        self.append("read_back", durable=True, commanded=asdict(commanded), read=asdict(read))
+        self.append("read_back", durable=True, commanded=_plain(commanded), read=_plain(read))
 
     def pump_state(self, state: PumpState) -> None:
         """The pump's state, and an alarm record for each alarm that went on or off since the last one."""
@@ -124,3 +125,12 @@ class CaseRecorder:
     def note(self, text: str) -> None:
         """Free text."""
         self.append("note", durable=True, text=text)
+
+
+def _plain(prescription: Prescription) -> dict[str, Any]:
+    """The parts that are not empty, tuples as lists: what is read back from the record is the same text again."""
+    return {name: _lists(value) for name, value in asdict(prescription).items() if value}
+
+
+def _lists(value: Any) -> Any:
+    return [_lists(item) for item in value] if isinstance(value, tuple) else value
