@@ -8,14 +8,15 @@ The history is a list of segments in which every set value is constant; within o
 flow at any time are exact, so that a device may ask for any array of times, as late as it likes, and no
 step size exists.
 
-* Mechanism: flow at the pump = (1 + rate_error) x rate x (1 + ripple of the mechanism) + free flow.
+* Mechanism: flow at the pump = (1 + rate_error + wear) x rate x (1 + ripple of the mechanism) + free flow.
+  Wear grows with the volume that the drive has passed (a tube that gets softer or stiffer by use).
 * Tube: first-order lag, tau dq/dt = q_pump - q. It stores tau x q, hence out = in - tau x q exactly.
 * Dead volume: what is in pump and tube expands with its temperature and pushes that much more out.
 * Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed.
 * Reservoir: when what is really in it has gone, nothing comes any more, whatever the pump believes.
 
-Not modelled: change of density with the temperature swing, dissolved gas, back pressure, tube wear, the dead
-volume between sensor and outlet (nor does the sensor see the expansion of any), drops.
+Not modelled: change of density with the temperature swing, dissolved gas, back pressure, the dead volume between
+sensor and outlet (nor does the sensor see the expansion of any), drops.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class Peristaltic:
 class FluidPath:
     """One unit's fluid. Times asked for are arrays of ns on the clock; answers are equally long arrays.
 
-    Settable at any time, effective from now on: ``rate_error`` (fraction), ``compliance_time_s``,
+    Settable at any time, effective from now on: ``rate_error`` (fraction), ``wear_per_ml`` (fraction of the
+    rate gained with each mL that the drive passes from then on; negative: lost), ``compliance_time_s``,
     ``free_flow_nl_h`` (siphon or leak past the rollers), ``mechanism``. Plain: ``evaporation_g_h``,
     ``evaporation_variation`` (fraction, one sine a day), ``temperature_c``, ``temperature_swing_k``
     (amplitude, one sine every ``temperature_period_s``), ``dead_volume_nl`` (fluid that follows that
@@ -112,8 +114,9 @@ class FluidPath:
         self.temperature_period_s, self.dead_volume_nl = DAY_S, 0.0
         self._mechanism, self._rate_nl_s = mechanism, 0.0
         self._rate_error, self._tau_s, self._free_nl_s = rate_error, compliance_time_s, 0.0
+        self._wear_per_nl, self._wear_from_nl = 0.0, 0.0
         self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
-        first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
+        first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
         self._segments = [first]
         self._starts = [first.start_ns]
 
@@ -137,6 +140,17 @@ class FluidPath:
     @rate_error.setter
     def rate_error(self, fraction: float) -> None:
         self._rate_error = fraction
+        self._begin_segment()
+
+    @property
+    def wear_per_ml(self) -> float:
+        return self._wear_per_nl * NL_PER_ML
+
+    @wear_per_ml.setter
+    def wear_per_ml(self, fraction: float) -> None:
+        now = self._begin_segment()  # what is worn by now stays
+        self._rate_error += self._wear_per_nl * (now.v0_nl - self._wear_from_nl)
+        self._wear_per_nl, self._wear_from_nl = fraction / NL_PER_ML, now.v0_nl
         self._begin_segment()
 
     @property
@@ -225,6 +239,7 @@ class FluidPath:
         t = np.atleast_1d(np.asarray(t_ns, dtype=np.int64))
         if not len(t):
             return np.zeros(0)
+        self._run_dry(int(t.max()))
         first = max(bisect.bisect_right(self._starts, int(t.min())) - 1, 0)
         last = max(bisect.bisect_right(self._starts, int(t.max())) - 1, 0)
         if first == last:
@@ -238,18 +253,21 @@ class FluidPath:
             result[here] = ask(segment, segment.seconds(t[here]))
         return result
 
-    def _begin_segment(self) -> None:
-        """Carry the state over to a new segment that begins now; foresee when the reservoir runs dry."""
+    def _begin_segment(self) -> Segment:
+        """Carry the state over to a new segment that begins now."""
         now_ns = self.clock.now_ns()
         while len(self._segments) > 1 and self._segments[-1].start_ns > now_ns:
-            self._segments.pop()  # a dry end that was foreseen, but something was changed before
+            self._starts.pop()  # a dry end that was foreseen, but something was changed before
+            self._segments.pop()
+        self._run_dry(now_ns)
         before = self._segments[-1]
-        self._append(before, now_ns, 1 + self._rate_error, self._free_nl_s)
-        segment = self._segments[-1]
-        if (dry_ns := self._dry_ns(segment)) is not None:
-            self._append(segment, dry_ns, 0.0, 0.0)
+        passed_nl = before.v0_nl + before.rate_nl_s * (now_ns - before.start_ns) / NS_PER_S
+        worn = self._wear_per_nl * (passed_nl - self._wear_from_nl)
+        return self._append(before, now_ns, 1 + self._rate_error + worn, self._wear_per_nl, self._free_nl_s)
 
-    def _append(self, before: Segment, start_ns: int, gain: float, free_nl_s: float) -> None:
+    def _append(
+        self, before: Segment, start_ns: int, gain: float, wear_per_nl: float, free_nl_s: float
+    ) -> Segment:
         s = np.array([(start_ns - before.start_ns) / NS_PER_S])
         out, flow = float(before.delivered_nl(s)[0]), float(before.flow_nl_s(s)[0])
         if before.tau_s != self._tau_s:  # the stored volume stays; a rigid tube cannot keep any
@@ -257,28 +275,29 @@ class FluidPath:
             flow = stored / self._tau_s if self._tau_s else 0.0
             out += 0.0 if self._tau_s else stored
         segment = Segment(
-            start_ns, self._mechanism, self._rate_nl_s, gain, free_nl_s, self._tau_s,
+            start_ns, self._mechanism, self._rate_nl_s, gain, wear_per_nl, free_nl_s, self._tau_s,
             before.v0_nl + before.rate_nl_s * float(s[0]), float(before.displaced_nl(s)[0]), out, flow,
         )  # fmt: skip
-        if start_ns == before.start_ns and self._segments[-1] is before:
+        if start_ns == before.start_ns:
             self._segments[-1] = segment
         else:
             self._segments.append(segment)
-        self._starts = [each.start_ns for each in self._segments]
+            self._starts.append(start_ns)
+        return segment
 
-    def _dry_ns(self, segment: Segment) -> int | None:
+    def _run_dry(self, until_ns: int) -> None:
+        """Where the reservoir runs dry by ``until_ns``, the newest segment ends."""
+        segment = self._segments[-1]
         left_nl = self._dry_at_nl - segment.in0_nl
-        if left_nl <= 0:
-            return segment.start_ns
-        mean_nl_s = segment.gain * segment.rate_nl_s + segment.free_nl_s
-        if mean_nl_s <= 0 or math.isinf(left_nl):
-            return None
-        margin = abs(segment.gain) * segment.mechanism.ripple_nl
-        low, high = max(0.0, (left_nl - margin) / mean_nl_s), (left_nl + margin) / mean_nl_s
+        low, high = 0.0, (until_ns - segment.start_ns) / NS_PER_S
+        if high < 0 or not (segment.gain or segment.free_nl_s) or segment.most_displaced_nl(high) < left_nl:
+            return
+        if float(segment.displaced_nl(np.array([high]))[0]) - segment.in0_nl < left_nl:
+            return
         for _ in range(60):
             middle = (low + high) / 2
             if float(segment.displaced_nl(np.array([middle]))[0]) - segment.in0_nl < left_nl:
                 low = middle
             else:
                 high = middle
-        return segment.start_ns + math.ceil(high * NS_PER_S)
+        self._append(segment, segment.start_ns + math.ceil(high * NS_PER_S), 0.0, 0.0, 0.0)

@@ -35,7 +35,8 @@ class Segment:
     start_ns: int
     mechanism: Mechanism
     rate_nl_s: float  # of the drive
-    gain: float  # 1 + rate error; 0 when the reservoir is dry
+    gain: float  # 1 + rate error, at the start; 0 when the reservoir is dry
+    wear_per_nl: float  # by which the gain grows with the nominal volume; 0 when the reservoir is dry
     free_nl_s: float
     tau_s: float
     v0_nl: float  # nominal volume of the drive
@@ -43,12 +44,24 @@ class Segment:
     out0_nl: float
     flow0_nl_s: float  # behind the tube
 
+    @property
+    def growth_nl_s2(self) -> float:
+        """By which wear makes the flow grow; on the mean flow alone, the ripple stays as it was at the start."""
+        return self.wear_per_nl * self.rate_nl_s**2
+
     def displaced_nl(self, s: Floats) -> Floats:
         """Into the tube since the beginning of time."""
         volume = self.in0_nl + self.free_nl_s * s
         if self.rate_nl_s and self.gain:
             volume = volume + self.gain * self.mechanism.displaced_nl(self.rate_nl_s, self.v0_nl, s)
+        if self.growth_nl_s2:
+            volume = volume + self.growth_nl_s2 / 2 * s**2
         return volume
+
+    def most_displaced_nl(self, s: float) -> float:
+        """A bound of what goes into the tube in the first ``s`` seconds."""
+        steady = max(0.0, self.gain * self.rate_nl_s + self.free_nl_s) * s
+        return steady + abs(self.gain) * self.mechanism.ripple_nl + max(0.0, self.growth_nl_s2) / 2 * s**2
 
     def flow_nl_s(self, s: Floats) -> Floats:
         """Behind the tube."""
@@ -58,6 +71,9 @@ class Segment:
             drive = (self.rate_nl_s, self.v0_nl, self.tau_s)
             forced = forced + self.gain * self.mechanism.lagged_nl_s(*drive, s)
             forced0 += self.gain * float(self.mechanism.lagged_nl_s(*drive, np.zeros(1))[0])
+        if self.growth_nl_s2:  # a ramp comes out tau later
+            forced = forced + self.growth_nl_s2 * (s - self.tau_s)
+            forced0 -= self.growth_nl_s2 * self.tau_s
         if not self.tau_s:
             return np.zeros(len(s)) + forced
         return np.asarray(forced + (self.flow0_nl_s - forced0) * np.exp(-s / self.tau_s), dtype=np.float64)

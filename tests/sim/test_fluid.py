@@ -155,6 +155,39 @@ def test_a_change_before_the_foreseen_dry_end_replaces_it(clock):
     assert fluid.delivered_nl(ns([50, 100, 550, 900])) == pytest.approx([500.0, 550.0, 1000.0, 1000.0])
 
 
+@pytest.mark.parametrize("wear_per_ml", [-0.004, 0.02])
+def test_wear_grows_with_what_the_drive_has_passed(clock, wear_per_ml):
+    fluid = FluidPath(clock, Peristaltic(0.0), rate_error=0.05, compliance_time_s=30.0)
+    fluid.drive(100.0)
+    clock.sleep_until_ns(10_000 * S)  # 1 mL before it begins
+    fluid.wear_per_ml = wear_per_ml
+    clock.sleep_until_ns(40_000 * S)  # 3 mL more, in two pieces and a pause
+    fluid.drive(0.0)
+    clock.sleep_until_ns(50_000 * S)
+    fluid.drive(50.0)
+    t = ns([10_000, 40_000, 50_000, 90_000, 90_001])
+    passed_ml = np.array([0, 3, 3, 5])
+    # dV/dv = 1.05 + wear v
+    by_hand = 1.05e6 + 1e6 * (1.05 * passed_ml + wear_per_ml / 2 * passed_ml**2)
+    displaced = fluid.displaced_nl(t)
+    assert displaced[:4] == pytest.approx(by_hand, rel=1e-9)
+    assert displaced[4] - displaced[3] == pytest.approx(50 * (1.05 + 5 * wear_per_ml), rel=1e-6)
+    # what the tube stores lags: in - out = tau x flow, and the flow of a ramp is the one of tau ago
+    assert displaced - fluid.delivered_nl(t) == pytest.approx(30 * fluid.flow_nl_s(t), abs=1e-5)
+    lagging = 50 * (1.05 + wear_per_ml * (5 - 50 * 30 / 1e6))
+    assert fluid.flow_nl_s(ns([90_000]))[0] == pytest.approx(lagging, rel=1e-9)
+
+
+def test_a_worn_tube_empties_the_reservoir_when_its_volume_has_gone(clock):
+    fluid = FluidPath(clock, Peristaltic(0.3, 250.0), reservoir_nl=2_000_000.0)
+    fluid.drive(100.0)
+    fluid.wear_per_ml = 0.1
+    dry_ml = (math.sqrt(1 + 2 * 0.1 * 2.0) - 1) / 0.1  # v + 0.05 v^2 = 2
+    t = ns(np.arange(18_000, 19_000))
+    assert (t[np.argmax(fluid.flow_nl_s(t) == 0)] / S) == pytest.approx(dry_ml * 1e4, abs=2.0)
+    assert fluid.displaced_nl(ns([50_000]))[0] == pytest.approx(2_000_000, abs=0.01)
+
+
 def test_evaporation_is_constant_but_for_a_slow_wave(clock):
     fluid = FluidPath(
         clock, Peristaltic(), evaporation_g_h=20e-6, evaporation_variation=0.05, day_phase_rad=1.0
@@ -177,6 +210,6 @@ def test_a_dead_volume_pushes_out_what_it_expands_and_takes_it_back(clock):
     fluid = FluidPath(clock, Peristaltic(), temperature_c=25.0, temperature_swing_k=0.5)
     fluid.dead_volume_nl, fluid.temperature_period_s = 1_000_000, 8000.0
     out_nl = fluid.delivered_nl(ns([0.0, 2000.0, 4000.0, 6000.0]))
-    # 1 mL warming by 1 K at 25 °C is 0.257 µL: half of it at the crest, half of it missing in the trough (and 1 % more per K)
+    # 1 mL warming by 1 K at 25 °C is 0.257 µL: half at the crest, half missing in the trough
     assert out_nl == pytest.approx([0.0, 128.6, 0.0, -128.6], abs=1.5)
     assert fluid.displaced_nl(ns([2000.0])) == pytest.approx([0.0])
