@@ -30,6 +30,10 @@ S_PER_H = 3600.0
 PER_CENT = 100.0
 RECTANGLE = math.sqrt(3)
 IMMERSION_DOUBT = 0.02  # of the correction: a diameter measured to 1 %, squared
+ARC_SINE = math.sqrt(
+    2
+)  # amplitude over standard deviation of a cycle of unknown phase (JCGM 101:2008, 6.4.6)
+NOT_STATED = "not stated in the bench file: taken as nothing"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Weighing:
     """How volume comes of display on this bench. Diameters are None when the outlet is not immersed.
 
     ``time_u_s`` is the standard uncertainty of the moment of one reading, ``clock_ppm`` the half width of the
-    relative error of the clock that times them.
+    relative error of the clock that times them. ``dead_volume_ml`` is the fluid in pump and tube whose
+    temperature cycles by ``dead_volume_swing_k`` (amplitude); ``evaporation_variation`` the amplitude of
+    the cycles of evaporation, as a share of it.
     """
 
     conditions: Conditions
@@ -46,6 +52,9 @@ class Weighing:
     vessel_mm: float | None = None
     time_u_s: float = 0.05
     clock_ppm: float = 50.0
+    dead_volume_ml: float = 0.0
+    dead_volume_swing_k: float = 0.0
+    evaporation_variation: float = 0.0
 
     @property
     def volume_per_display_ml_g(self) -> float:
@@ -110,9 +119,16 @@ def delivery_error(
     relative_pct = PER_CENT * volume_ml / programmed_ml  # effect of a relative error of 1
     components = (
         *_of_the_balance(difference, weighing.balance, per_g, evaporation.excess),
-        *_of_evaporation(difference, evaporation, per_g),
+        *_of_evaporation(difference, evaporation, weighing.evaporation_variation, per_g),
         *_of_conversion(weighing, relative_pct),
-        *_of_time(timed_over_s, lateness_s, weighing, relative_pct),
+        *_of_time(difference, evaporation, timed_over_s, lateness_s, weighing, relative_pct, per_g),
+        dead_volume_component(
+            weighing.dead_volume_ml,
+            weighing.dead_volume_swing_k,
+            weighing.conditions.reference_temperature_c,
+            programmed_ml,
+            difference.noise_weight,
+        ),
         *extra,
     )
     return Budget(error_pct, "%", components)
@@ -126,7 +142,8 @@ def _of_the_balance(
     stated = "stated for the balance"
     scatter = "" if excess == 1.0 else f", times {excess:.2f} by the scatter of the blanks"
     drift_24h = f"stated walk of {balance.drift_24h_g:g} g in 24 h, over the root of the time{scatter}"
-    parts = [
+    ppm = balance.sensitivity_ppm
+    return (
         Component(
             "balance resolution",
             "half a digit, either way, of each reading",
@@ -161,23 +178,21 @@ def _of_the_balance(
             excess * balance.drift_g(difference.drift_s),
             per_g,
         ),
-    ]
-    if balance.sensitivity_ppm:
-        parts.append(
-            Component(
-                "balance sensitivity",
-                "stated half width",
-                1.0,
-                "1",
-                balance.sensitivity_ppm * 1e-6 / RECTANGLE,
-                per_g * display_g,
-                distribution="rectangular",
-            )
-        )
-    return tuple(parts)
+        Component(
+            "balance calibration",
+            f"stated half width of the sensitivity, {ppm:g} ppm" if ppm else f"sensitivity {NOT_STATED}",
+            1.0,
+            "1",
+            ppm * 1e-6 / RECTANGLE,
+            per_g * display_g,
+            distribution="rectangular",
+        ),
+    )
 
 
-def _of_evaporation(difference: Difference, evaporation: Evaporation, per_g: float) -> tuple[Component, ...]:
+def _of_evaporation(
+    difference: Difference, evaporation: Evaporation, variation: float, per_g: float
+) -> tuple[Component, ...]:
     hours = difference.evaporating_s / S_PER_H
     rate_g_h = float(evaporation.rate_g_h(difference.middle_s))
     return (
@@ -192,12 +207,23 @@ def _of_evaporation(difference: Difference, evaporation: Evaporation, per_g: flo
         ),
         Component(
             "change of evaporation",
-            "difference between the blanks beyond their own uncertainty",
+            "difference between the blanks beyond their own uncertainty and the cycles stated",
             0.0,
             "g/h",
-            evaporation.change_u_g_h,
+            evaporation.change_u_g_h(variation),
             per_g * hours,
             distribution="rectangular",
+        ),
+        Component(
+            "cycles of evaporation",
+            f"stated amplitude of {100 * variation:g} % of it, unknown phase at each of two blanks"
+            if variation
+            else NOT_STATED,
+            0.0,
+            "g/h",
+            evaporation.cycle_u_g_h(variation),
+            per_g * hours,
+            distribution="arc sine",
         ),
     )
 
@@ -209,7 +235,8 @@ def _of_conversion(weighing: Weighing, relative_pct: float) -> tuple[Component, 
     step = 1e-3  # kg/m³; Z is smooth
     by_air = (volume_per_reading_ml_g(water, air + step) / z - 1) / step
     by_water = (volume_per_reading_ml_g(water + step, air) / z - 1) / step
-    parts = [
+    factor = immersion_factor(weighing.tube_mm, weighing.vessel_mm)
+    return (
         Component(
             "air density (buoyancy)",
             "stated pressure, humidity and temperature of the air",
@@ -226,27 +253,34 @@ def _of_conversion(weighing: Weighing, relative_pct: float) -> tuple[Component, 
             conditions.water_u_kg_m3,
             relative_pct * by_water,
         ),
-    ]
-    factor = immersion_factor(weighing.tube_mm, weighing.vessel_mm)
-    if factor != 1.0:
-        parts.append(
-            Component(
-                "immersed outlet",
-                "2 % of the correction, for a diameter measured to 1 %",
-                factor,
-                "1",
-                IMMERSION_DOUBT * (1 - factor),
-                relative_pct / factor,
-            )
-        )
-    return tuple(parts)
+        Component(
+            "immersed outlet",
+            "2 % of the correction, for a diameter measured to 1 %"
+            if factor != 1.0
+            else "the outlet is not immersed",
+            factor,
+            "1",
+            IMMERSION_DOUBT * (1 - factor),
+            relative_pct / factor,
+        ),
+    )
 
 
 def _of_time(
-    timed_over_s: float | None, lateness_s: float, weighing: Weighing, relative_pct: float
+    difference: Difference,
+    evaporation: Evaporation,
+    timed_over_s: float | None,
+    lateness_s: float,
+    weighing: Weighing,
+    relative_pct: float,
+    per_g: float,
 ) -> tuple[Component, ...]:
+    """Moments and clock. Of a flow they make the volume programmed, of a dose only what evaporated."""
     if timed_over_s is None:
-        return ()
+        per_s = per_g * float(evaporation.rate_g_h(difference.middle_s)) / S_PER_H
+        timed_over_s = difference.evaporating_s
+    else:
+        per_s = -relative_pct / timed_over_s
     return (
         Component(
             "moments of the readings",
@@ -254,7 +288,7 @@ def _of_time(
             timed_over_s,
             "s",
             math.hypot(math.sqrt(2) * weighing.time_u_s, lateness_s),
-            -relative_pct / timed_over_s,
+            per_s,
         ),
         Component(
             "clock",
@@ -262,30 +296,36 @@ def _of_time(
             1.0,
             "1",
             weighing.clock_ppm * 1e-6 / RECTANGLE,
-            -relative_pct,
+            per_s * timed_over_s,
             distribution="rectangular",
         ),
     )
 
 
 def dead_volume_component(
-    dead_volume_ml: float, warming_k: float, temperature_c: float, programmed_ml: float
+    dead_volume_ml: float,
+    swing_k: float,
+    temperature_c: float,
+    programmed_ml: float,
+    noise_weight: float = math.sqrt(2),
 ) -> Component:
     """Fluid that a dead volume pushed out or took in because its temperature changed, not corrected for.
 
-    ``warming_k`` is the change of the fluid's temperature over the period, ``temperature_c`` where about. 1
-    mL warming 1 K at 25 °C is 0.26 µL. Raises DefinitionError for a temperature without a known density.
+    The temperature cycles by ``swing_k`` about ``temperature_c``, its phase at each reading being unknown:
+    arc sine, u = swing / sqrt 2 (JCGM 101:2008, 6.4.6). ``noise_weight`` as in :class:`Difference`. 1 mL
+    warming 1 K at 25 °C is 0.26 µL. Raises DefinitionError for a temperature without a known density.
     """
     step_k = 0.01
     below, above = max(temperature_c - step_k, 0.0), min(temperature_c + step_k, 40.0)
     lighter = water_density_kg_m3(below) / water_density_kg_m3(above) - 1
     expansion_per_k = lighter / (above - below)
+    stated = f"{dead_volume_ml:g} mL of fluid whose temperature cycles by {swing_k:g} K"
     return Component(
         "warming of the dead volume",
-        f"{dead_volume_ml:g} mL of fluid whose temperature changed by {warming_k:.3f} K",
+        stated if dead_volume_ml and swing_k else f"dead volume and its temperature {NOT_STATED}",
         0.0,
         "mL",
-        dead_volume_ml * abs(expansion_per_k * warming_k) / RECTANGLE,
+        dead_volume_ml * abs(expansion_per_k) * swing_k / ARC_SINE * noise_weight,
         PER_CENT / programmed_ml,
-        distribution="rectangular",
+        distribution="arc sine",
     )

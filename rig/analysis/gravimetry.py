@@ -203,18 +203,30 @@ def _chi_square_above(value: float, degrees: int) -> float:
 class Evaporation:
     """Loss from the vessel between two blanks, as display of the balance. Rates are positive for a loss.
 
-    ``changed_g_h`` is the part of the difference between the blanks that their own uncertainty does not
-    explain, sqrt(max(0, difference² - u²)).
+    :meth:`changed_g_h` is the part of the difference between the blanks that neither their own uncertainty
+    nor known cycles explain, sqrt(max(0, difference² - u²)).
     """
 
     before: Slope
     after: Slope
 
-    @property
-    def changed_g_h(self) -> float:
+    def changed_g_h(self, variation: float = 0.0) -> float:
+        """What changed between the blanks; ``variation`` is the amplitude of known cycles, a share of the rate.
+
+        The difference of two moments of a cycle has the variance of its amplitude squared.
+        """
         difference = self.after.rate_g_h - self.before.rate_g_h
-        variance = self.before.standard_uncertainty_g_h**2 + self.after.standard_uncertainty_g_h**2
-        return math.sqrt(max(0.0, difference**2 - variance))
+        explained = (
+            self.before.standard_uncertainty_g_h**2
+            + self.after.standard_uncertainty_g_h**2
+            + (variation * self.mean_g_h) ** 2
+        )
+        return math.sqrt(max(0.0, difference**2 - explained))
+
+    @property
+    def mean_g_h(self) -> float:
+        """Mean of the two blanks, as an amount."""
+        return abs(self.before.rate_g_h + self.after.rate_g_h) / 2
 
     def _weight_after(self, t_s: float | Floats) -> Floats:
         """0 at the first blank, 1 at the second, linear between, constant outside."""
@@ -252,12 +264,18 @@ class Evaporation:
         denominator = math.fsum(u**4 / degrees for u, degrees in parts)
         return self.interpolated_u_g_h(t_s) ** 4 / denominator if denominator else math.inf
 
-    @property
-    def change_u_g_h(self) -> float:
+    def change_u_g_h(self, variation: float = 0.0) -> float:
         """Standard uncertainty because the rate need not have changed evenly: rectangular, between the two
         blanks.
         """
-        return self.changed_g_h / 2 / math.sqrt(3)
+        return self.changed_g_h(variation) / 2 / math.sqrt(3)
+
+    def cycle_u_g_h(self, variation: float) -> float:
+        """Standard uncertainty because evaporation cycles, and each blank saw one phase of it.
+
+        Arc sine at each of two blanks, whose mean is used (JCGM 101:2008, 6.4.6): amplitude / sqrt 2 / sqrt 2.
+        """
+        return variation * self.mean_g_h / 2
 
     @property
     def excess(self) -> float:

@@ -1,6 +1,7 @@
 """The error of a delivery, and whether its budget is honest: whether the truth lies where it says."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_error_and_budget_by_hand() -> None:
     assert of["moments of the readings"] == pytest.approx(100 * volume * math.sqrt(2) * 0.05 / 3600)
     assert of["clock"] == pytest.approx(100 * volume * 50e-6 / math.sqrt(3))
     assert of["balance zero drift"] == of["evaporation rate"] == of["change of evaporation"] == 0.0
-    assert "immersed outlet" not in of
+    assert of["immersed outlet"] == of["warming of the dead volume"] == of["balance calibration"] == 0.0
 
 
 def test_drift_grows_with_the_root_of_time() -> None:
@@ -77,8 +78,45 @@ def test_nothing_programmed_is_refused() -> None:
 def test_a_dead_volume_of_a_millilitre_warming_a_kelvin_moves_a_quarter_of_a_microlitre() -> None:
     part = dead_volume_component(1.0, 1.0, 25.0, 0.002)
 
-    assert part.standard_uncertainty == pytest.approx(0.257e-3 / math.sqrt(3), rel=5e-3)
+    assert part.standard_uncertainty == pytest.approx(0.257e-3, rel=5e-3)  # two readings, each 1 K / sqrt 2
     assert part.contribution == pytest.approx(100 * part.standard_uncertainty / 0.002)
+
+
+COMPONENTS = [
+    "balance resolution",
+    "balance repeatability",
+    "balance linearity",
+    "balance zero drift",
+    "balance calibration",
+    "evaporation rate",
+    "change of evaporation",
+    "cycles of evaporation",
+    "air density (buoyancy)",
+    "water density",
+    "immersed outlet",
+    "moments of the readings",
+    "clock",
+    "warming of the dead volume",
+]
+
+
+@pytest.mark.parametrize("timed_over_s", [3600.0, None])
+def test_every_component_is_in_every_budget_and_counts_if_it_is_stated(timed_over_s: float | None) -> None:
+    wet = Evaporation(Slope(0.0, -2e-5, 1e-6, 15.0), Slope(1e6, -4e-5, 1e-6, 15.0))
+    figures = BalanceFigures(1e-5, 2e-5, 2e-5, 1e-4, sensitivity_ppm=5.0)
+    all_stated = replace(
+        BENCH, balance=figures, dead_volume_ml=0.2, dead_volume_swing_k=0.1, evaporation_variation=0.05
+    )
+    for weighing, counts in ((all_stated, True), (Weighing(STATED, MICRO), False)):
+        budget = delivery_error(
+            Difference.between(0.0, 1.0, 0.0, 3600.0), 1.0, wet, weighing, timed_over_s=timed_over_s
+        )
+        assert [part.name for part in budget.components] == COMPONENTS
+        silent = {part.name for part in budget.components if part.contribution == 0.0}
+        optional = {COMPONENTS[i] for i in (4, 7, 10, 13)}
+        assert silent == (set() if counts else optional)
+        assert all("not stated" in p.source or "not immersed" in p.source for p in budget.components
+                   if p.name in silent)  # fmt: skip
 
 
 HOURS = 3600.0

@@ -141,13 +141,21 @@ def test_uncertainty_of_the_interpolation() -> None:
     assert lost.interpolated_u_g_h(0.0) == pytest.approx(3e-6)
     assert lost.interpolated_degrees_of_freedom(0.0) == pytest.approx(15.0)
     assert math.isinf(lost.interpolated_degrees_of_freedom(36000.0))
-    assert lost.changed_g_h == 0.0
+    assert lost.changed_g_h() == 0.0
 
 
 def test_a_difference_between_the_blanks_beyond_chance_is_a_change() -> None:
-    assert evaporation(-20e-6, -30e-6, 0.0).changed_g_h == pytest.approx(10e-6)
-    assert evaporation(-20e-6, -30e-6, 0.0).change_u_g_h == pytest.approx(5e-6 / math.sqrt(3))
-    assert evaporation(-20e-6, -30e-6, 1e-5).changed_g_h == 0.0
+    assert evaporation(-20e-6, -30e-6, 0.0).changed_g_h() == pytest.approx(10e-6)
+    assert evaporation(-20e-6, -30e-6, 0.0).change_u_g_h() == pytest.approx(5e-6 / math.sqrt(3))
+    assert evaporation(-20e-6, -30e-6, 1e-5).changed_g_h() == 0.0
+
+
+def test_cycles_that_are_stated_explain_a_difference_between_the_blanks() -> None:
+    changing = evaporation(-20e-6, -30e-6, 0.0)  # 25 on the average
+
+    assert changing.cycle_u_g_h(0.2) == pytest.approx(2.5e-6)  # 5 / sqrt 2 at each of two blanks, their mean
+    assert changing.changed_g_h(0.2) == pytest.approx(math.sqrt(10e-6**2 - 5e-6**2))
+    assert changing.changed_g_h(0.5) == changing.change_u_g_h(0.5) == 0.0
 
 
 def test_lag_one_autocorrelation() -> None:
