@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from rig.analysis.log_series import Floats
 from rig.analysis.trumpet import intervals_in, trumpet
+from rig.definitions.flow_presets import AMBULATORY_2012, PRESETS, VOLUMETRIC_1998
 from rig.errors import DefinitionError, Where
 
 MIN = 60.0
-VOLUMETRIC_WINDOWS_S = (2 * MIN, 5 * MIN, 11 * MIN, 19 * MIN, 31 * MIN)
-ONE_MINUTE_S = 1 * MIN  # in the 2012 edition only
-AMBULATORY_WINDOWS_S = (15 * MIN, 60 * MIN, 150 * MIN, 330 * MIN, 570 * MIN, 930 * MIN)
+STANDARD_WINDOWS_S = frozenset(window_s for preset in PRESETS for window_s in preset.windows_s)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,6 @@ def log_trumpet(
                 chosen.append(window_s)
     else:
         chosen, left_out = _usual_windows(interval_s, span_s)
-    standard = (*VOLUMETRIC_WINDOWS_S, *AMBULATORY_WINDOWS_S, ONE_MINUTE_S)
     windows = []
     for window_s in chosen:
         length = intervals_in(window_s, interval_s)
@@ -67,7 +65,7 @@ def log_trumpet(
         windows.append(
             LogWindow(
                 window_s,
-                window_s in standard,
+                window_s in STANDARD_WINDOWS_S,
                 sum(part.count for part in parts),
                 max(part.error_max_pct for part in parts),
                 min(part.error_min_pct for part in parts),
@@ -78,9 +76,9 @@ def log_trumpet(
 
 def _usual_windows(interval_s: float, span_s: float) -> tuple[list[float], list[tuple[float, str]]]:
     """The standard's windows that fit; in place of each that does not, the next shorter multiple."""
-    wanted: tuple[float, ...] = VOLUMETRIC_WINDOWS_S
+    wanted = VOLUMETRIC_1998.windows_s
     if not any(_fits(window_s, interval_s) for window_s in wanted) and interval_s > wanted[0]:
-        wanted = AMBULATORY_WINDOWS_S
+        wanted = AMBULATORY_2012.windows_s
     chosen: list[float] = []
     left_out = []
     for window_s in wanted:

@@ -18,13 +18,14 @@ from rig.definitions.fields import (
     RateMlH,
     WindowsS,
 )
+from rig.definitions.flow_presets import IMPLANTABLE
 from rig.definitions.limits import Criterion, Limit, trumpet_name
 from rig.definitions.tables import Contradiction, Table
 from rig.errors import DefinitionError
 from rig.quantities import parse, rate_ml_h_from_dose, whole_multiple
 
-# Observation windows of IEC 60601-2-24 for ambulatory pumps, in minutes: what a plan gets that names none.
-USUAL_WINDOWS_MIN = (15, 60, 150, 330, 570, 930)
+# Observation windows that a plan gets which names none.
+USUAL_WINDOWS_S = IMPLANTABLE.windows_s
 MOST_SAMPLES = 1_000_000
 
 
@@ -108,9 +109,7 @@ class FlowAccuracyCase(CommonCase):
         """Observation windows P, rising: those written (else the usual that fit), and any with a limit."""
         windows = set(self.windows_written_s or ())
         if self.windows_written_s is None:
-            windows = {
-                60.0 * minutes for minutes in USUAL_WINDOWS_MIN if self._misfit(60.0 * minutes) is None
-            }
+            windows = {window_s for window_s in USUAL_WINDOWS_S if self._misfit(window_s) is None}
         return tuple(sorted(windows | {window_s for window_s, _ in self._trumpet()}))
 
     @property
