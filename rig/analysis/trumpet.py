@@ -9,6 +9,7 @@ prefix sum, so no window adds up rounding errors, and results depend on differen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ from rig.errors import DefinitionError
 
 S_PER_H = 3600.0
 Floats = NDArray[np.float64]
+_Numbers = NDArray[np.float64] | NDArray[np.int64]
+
+_BLOCK = 16_384  # windows looked at together
+_TIE_PCT = 1e-9  # relative: rounding of volumes
 
 
 @dataclass(frozen=True)
@@ -77,32 +82,83 @@ def trumpet(
     Raises DefinitionError for a window that is no whole multiple of the sample interval or longer than the
     period, for a set rate that is not positive, and if no window has both readings.
     """
+    return tuple(
+        _window(volume_ml, 1.0, sample_every_s, rate_ml_h, window_s, _TIE_PCT) for window_s in windows_s
+    )
+
+
+def trumpet_of_counts(
+    counts: NDArray[np.int64],
+    step_ml: float,
+    sample_every_s: float,
+    rate_ml_h: float,
+    windows_s: Sequence[float],
+) -> tuple[Window, ...]:
+    """The same from cumulative whole steps of a display (or strokes), each of ``step_ml``: exact to the last digit.
+
+    ``counts``: shape (n + 1,), on an even grid, none missing. Differences of whole numbers are exact, so equal windows
+    are equal and the first of them is named, however long the series (IEC 60601-2-24:2012, 201.12.1).
+
+    Raises DefinitionError as :func:`trumpet`, ValueError for a step that is not positive.
+    """
+    if not step_ml > 0:
+        raise ValueError(f"a step of {step_ml:g} mL is not positive")
+    return tuple(_window(counts, step_ml, sample_every_s, rate_ml_h, window_s, 0.0) for window_s in windows_s)
+
+
+def _window(
+    volume: _Numbers,
+    scale_ml: float,
+    sample_every_s: float,
+    rate_ml_h: float,
+    window_s: float,
+    tie_pct: float,
+) -> Window:
     if not rate_ml_h > 0:
         raise DefinitionError(f"the set rate {rate_ml_h:g} mL/h is not positive")
-    return tuple(_window(volume_ml, sample_every_s, rate_ml_h, window_s) for window_s in windows_s)
-
-
-def _window(volume_ml: Floats, sample_every_s: float, rate_ml_h: float, window_s: float) -> Window:
     length = intervals_in(window_s, sample_every_s)
-    if length > len(volume_ml) - 1:
+    if length > len(volume) - 1:
         raise DefinitionError(
             f"a window of {window_s / 60:g} min is longer than the period analysed, "
-            f"{(len(volume_ml) - 1) * sample_every_s / 60:g} min"
+            f"{(len(volume) - 1) * sample_every_s / 60:g} min"
         )
     programmed_ml = rate_ml_h * length * sample_every_s / S_PER_H
-    error_pct = 100.0 * ((volume_ml[length:] - volume_ml[:-length]) - programmed_ml) / programmed_ml
-    known = np.isfinite(error_pct)
-    if not known.any():
+    highs, lows, left_out = [], [], 0
+    for start in range(0, len(volume) - length, _BLOCK):
+        high, low, unknown = _extremes(_differences(volume, length, start))
+        highs.append(high)
+        lows.append(low)
+        left_out += unknown
+    if left_out == len(volume) - length:
         raise DefinitionError(f"no window of {window_s / 60:g} min has a reading at both ends")
-    largest, smallest = float(np.nanmax(error_pct)), float(np.nanmin(error_pct))
+    most, least = max(highs), min(lows)
+    largest = 100.0 * (most * scale_ml - programmed_ml) / programmed_ml
+    smallest = 100.0 * (least * scale_ml - programmed_ml) / programmed_ml
     # Windows that are equal on paper differ by rounding; the first of them is named.
-    tie = 1e-9 * max(1.0, abs(largest), abs(smallest))
+    tie = tie_pct * max(1.0, abs(largest), abs(smallest)) * programmed_ml / 100.0
+    at_most = _BLOCK * next(block for block, high in enumerate(highs) if high >= most - tie)
+    at_least = _BLOCK * next(block for block, low in enumerate(lows) if low <= least + tie)
     return Window(
         window_s=window_s,
-        count=int(known.sum()),
+        count=len(volume) - length - left_out,
         error_max_pct=largest,
         error_min_pct=smallest,
-        first_of_max=int(np.argmax(np.where(known, error_pct >= largest - tie, False))) + 1,
-        first_of_min=int(np.argmax(np.where(known, error_pct <= smallest + tie, False))) + 1,
-        left_out=int((~known).sum()),
+        first_of_max=at_most + int((_differences(volume, length, at_most) >= most - tie).argmax()) + 1,
+        first_of_min=at_least + int((_differences(volume, length, at_least) <= least + tie).argmax()) + 1,
+        left_out=left_out,
     )
+
+
+def _differences(volume: _Numbers, length: int, start: int) -> _Numbers:
+    """What each window of ``length`` intervals delivered, for one block: it stays in the processor's cache."""
+    later = volume[start + length : start + length + _BLOCK]
+    return later - volume[start : start + len(later)]
+
+
+def _extremes(differences: _Numbers) -> tuple[float, float, int]:
+    """Largest and smallest of one block, and how many are unknown (all: -inf, inf)."""
+    largest: float = differences[differences.argmax()].item()  # NaN if there is one
+    if not math.isnan(largest):
+        return largest, differences[differences.argmin()].item(), 0
+    known = differences[~np.isnan(differences)]
+    return known.max(initial=-np.inf).item(), known.min(initial=np.inf).item(), len(differences) - len(known)
