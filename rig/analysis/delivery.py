@@ -216,7 +216,7 @@ def _of_evaporation(
         ),
         Component(
             "cycles of evaporation",
-            f"stated amplitude of {100 * variation:g} % of it, unknown phase at each of two blanks"
+            f"stated amplitude of {100 * variation:g} % of it, in phases unknown"
             if variation
             else NOT_STATED,
             0.0,

@@ -271,11 +271,12 @@ class Evaporation:
         return self.changed_g_h(variation) / 2 / math.sqrt(3)
 
     def cycle_u_g_h(self, variation: float) -> float:
-        """Standard uncertainty because evaporation cycles, and each blank saw one phase of it.
+        """Standard uncertainty because evaporation cycles, in phases unknown at both blanks and between them.
 
-        Arc sine at each of two blanks, whose mean is used (JCGM 101:2008, 6.4.6): amplitude / sqrt 2 / sqrt 2.
+        Arc sine (JCGM 101:2008, 6.4.6), amplitude / sqrt 2 at each of two blanks, whose mean is used, and as
+        much in the time between; a time of many cycles averages them out, which is not counted upon.
         """
-        return variation * self.mean_g_h / 2
+        return variation * self.mean_g_h * math.sqrt(1 / 4 + 1 / 2)
 
     @property
     def excess(self) -> float:

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from pydantic import Field, InstanceOf
 
-from rig.definitions.fields import Ident, LengthMm, LineOfText, Truth, VolumeMl, shown
+from rig.definitions.fields import (
+    Ident,
+    LengthMm,
+    LineOfText,
+    Percent,
+    TemperatureDifferenceK,
+    Truth,
+    VolumeMl,
+    VolumeOrNoneMl,
+    shown,
+)
 from rig.definitions.instruments import (
     BalanceInstrument,
     FlowInstrument,
@@ -47,6 +57,24 @@ class UnitFile(Table):
     )
     vessel_diameter_mm: LengthMm | None = Field(
         None, alias="vessel_diameter", description="inner diameter of the vessel", examples=['"30 mm"']
+    )
+    dead_volume_ml: VolumeOrNoneMl = Field(
+        0.0,
+        alias="dead_volume",
+        description="fluid in pump and tube that expands as it warms",
+        examples=['"0.2 mL"'],
+    )
+    dead_volume_swing_k: TemperatureDifferenceK = Field(
+        0.0,
+        alias="dead_volume_swing",
+        description="how far its temperature swings to either side",
+        examples=['"0.1 K"'],
+    )
+    evaporation_variation_pct: Percent = Field(
+        0.0,
+        alias="evaporation_variation",
+        description="how far evaporation swings to either side of its mean",
+        examples=['"5 %"'],
     )
     pump: PumpInstrument = Field(
         description="the pump's own link",

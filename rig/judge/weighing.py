@@ -31,6 +31,9 @@ def weighing_on(unit: UnitFile, bench: BenchFile, reference_temperature_c: float
         figures_of(unit.balance),
         tube_mm=unit.outlet_diameter_mm,
         vessel_mm=unit.vessel_diameter_mm,
+        dead_volume_ml=unit.dead_volume_ml,
+        dead_volume_swing_k=unit.dead_volume_swing_k,
+        evaporation_variation=unit.evaporation_variation_pct / 100,
     )
 
 

@@ -88,9 +88,9 @@ class FluidPath:
     Settable at any time, effective from now on: ``rate_error`` (fraction), ``wear_per_ml`` (fraction of the
     rate gained with each mL that the drive passes from then on; negative: lost), ``compliance_time_s``,
     ``free_flow_nl_h`` (siphon or leak past the rollers), ``mechanism``. Plain: ``evaporation_g_h``,
-    ``evaporation_variation`` (fraction, one sine a day), ``temperature_c``, ``temperature_swing_k``
-    (amplitude, one sine every ``temperature_period_s``), ``dead_volume_nl`` (fluid that follows that
-    temperature): to be set before the start.
+    ``evaporation_variation`` (fraction, one sine every ``evaporation_period_s``), ``temperature_c``,
+    ``temperature_swing_k`` (amplitude, one sine every ``temperature_period_s``), ``dead_volume_nl`` (fluid
+    that follows that temperature), and the phases of the sines: to be set before the start.
     """
 
     def __init__(
@@ -111,7 +111,9 @@ class FluidPath:
         self.temperature_c, self.temperature_swing_k = temperature_c, temperature_swing_k
         self.evaporation_g_h, self.evaporation_variation = evaporation_g_h, evaporation_variation
         self.day_phase_rad = day_phase_rad
-        self.temperature_period_s, self.dead_volume_nl = DAY_S, 0.0
+        self.temperature_phase_rad = day_phase_rad
+        self.evaporation_period_s = self.temperature_period_s = DAY_S
+        self.dead_volume_nl = 0.0
         self._mechanism, self._rate_nl_s = mechanism, 0.0
         self._rate_error, self._tau_s, self._free_nl_s = rate_error, compliance_time_s, 0.0
         self._wear_per_nl, self._wear_from_nl = 0.0, 0.0
@@ -220,9 +222,9 @@ class FluidPath:
         return self.delivered_nl(t_ns) * (self.density_g_ml / NL_PER_ML)
 
     def evaporated_g(self, t_ns: ArrayLike) -> Floats:
-        """Integral of evaporation x (1 + variation x sin(day)) from time zero."""
+        """Integral of evaporation x (1 + variation x sine) from time zero."""
         s = np.asarray(t_ns, dtype=np.int64) / NS_PER_S
-        omega, phase = 2 * math.pi / DAY_S, self.day_phase_rad
+        omega, phase = 2 * math.pi / self.evaporation_period_s, self.day_phase_rad
         wave = self.evaporation_variation / omega * (math.cos(phase) - np.cos(omega * s + phase))
         return np.asarray(self.evaporation_g_h / S_PER_H * (s + wave), dtype=np.float64)
 
@@ -232,7 +234,7 @@ class FluidPath:
 
     def temperature_at_c(self, t_ns: ArrayLike) -> Floats:
         s = np.asarray(t_ns, dtype=np.int64) / NS_PER_S
-        wave = np.sin(2 * math.pi / self.temperature_period_s * s + self.day_phase_rad)
+        wave = np.sin(2 * math.pi / self.temperature_period_s * s + self.temperature_phase_rad)
         return np.asarray(self.temperature_c + self.temperature_swing_k * wave, dtype=np.float64)
 
     def _evaluate(self, t_ns: ArrayLike, ask: Callable[[Segment, Floats], Floats]) -> Floats:

@@ -153,7 +153,8 @@ def test_a_difference_between_the_blanks_beyond_chance_is_a_change() -> None:
 def test_cycles_that_are_stated_explain_a_difference_between_the_blanks() -> None:
     changing = evaporation(-20e-6, -30e-6, 0.0)  # 25 on the average
 
-    assert changing.cycle_u_g_h(0.2) == pytest.approx(2.5e-6)  # 5 / sqrt 2 at each of two blanks, their mean
+    # 5 / sqrt 2 at each of two blanks, their mean; once more between them
+    assert changing.cycle_u_g_h(0.2) == pytest.approx(math.hypot(2.5e-6, 5e-6 / math.sqrt(2)))
     assert changing.changed_g_h(0.2) == pytest.approx(math.sqrt(10e-6**2 - 5e-6**2))
     assert changing.changed_g_h(0.5) == changing.change_u_g_h(0.5) == 0.0
 
