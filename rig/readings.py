@@ -175,7 +175,12 @@ class PumpAlarm:
 
 @dataclass(frozen=True)
 class PumpState:
-    """The whole state of a pump at one moment, as it reports it. None: this pump does not tell."""
+    """The whole state of a pump at one moment, as it reports it. None: this pump does not tell.
+
+    ``source`` is what delivers now: "none", "program", "bolus", "patient_bolus", "prime" or "bridge", ``bolus_left_s``
+    how long that bolus still takes (0 without one). ``stopped_s`` since it was stopped (0 while it is not), ``up_s``
+    since its last reset.
+    """
 
     t_ns: int
     mode: str
@@ -186,6 +191,10 @@ class PumpState:
     battery_mv: int | None
     alarms: tuple[PumpAlarm, ...] = ()
     clock_s: int | None = None
+    source: str | None = None
+    bolus_left_s: int | None = None
+    stopped_s: int | None = None
+    up_s: int | None = None
     raw: bytes = b""
 
 

@@ -43,6 +43,13 @@ def forms(names: str, *each: Form) -> dict[str, Form]:
     return dict(zip(names.split(), each, strict=True))
 
 
+def exactly(pairs: str) -> dict[str, Form]:
+    """The keys of a reply that must repeat ``pairs``, for example "EN=1 VOL=10000"."""
+    return {
+        name: re.compile(re.escape(value)) for name, value in (pair.split("=") for pair in pairs.split(" "))
+    }
+
+
 def format_request(address: int, sequence: int, request: str) -> bytes:
     """The line that asks ``request``, for example "GET STATUS"."""
     text = f"{address:02X} {sequence:02X} {request}"
@@ -65,7 +72,7 @@ def parse_line(raw: bytes) -> Line:
 
 
 def parse_keys(line: Line, expected: Mapping[str, Form]) -> tuple[dict[str, int], dict[str, str]]:
-    """Numbers and texts of an OK reply whose first keys are ``expected``, in order. Raises ProtocolError."""
+    """Numbers and texts of a reply whose first keys are ``expected``, in order. Raises ProtocolError."""
     if list(line.keys)[: len(expected)] != list(expected):
         raise ProtocolError(f"the keys are not {' '.join(expected)}", received=line.raw)
     numbers: dict[str, int] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rig.clock import NS_PER_S
+from rig.drivers.pump_rpu1 import Rpu1Pump
 from rig.errors import LinkTimeout, ProtocolError
 
 
@@ -122,3 +123,26 @@ def rpu1_story() -> list[tuple[bytes, bool]]:
             lines.append((line.encode("ascii") + b"\r\n", sound))
             sound = True
     return lines
+
+
+@pytest.fixture
+def rpu1_talk(scripted, rpu1_line):
+    """A pump (address 01) with its session open, and the exchanges that must follow: (request, reply or lines)."""
+
+    def make(*exchanges, identified=True, level=2):
+        identity = "OK MAKER=Infusion%20Rig MODEL=RPU-Sim SERIAL=SIM-0001 FW=1.0 PROTO=1 LEVEL="
+        script = [("ID", f"{identity}{level}")] if identified else []
+        pairs = []
+        for sequence, (request, replies) in enumerate([*script, *exchanges]):
+            heard = b""
+            for reply in (replies,) if isinstance(replies, (str, bytes)) else replies:
+                prefix = f"< 01 {sequence:02X} "
+                heard += reply if isinstance(reply, bytes) else rpu1_line(prefix + reply)
+            pairs.append((rpu1_line(f"> 01 {sequence:02X} {request}"), heard))
+        link = scripted(*pairs)
+        pump = Rpu1Pump(link)
+        if identified:
+            pump.identify()
+        return pump, link
+
+    return make
