@@ -28,7 +28,13 @@ from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
 from rig.definitions.case_common import Accept, CommonCase
 from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
-from rig.definitions.instruments import BalanceInstrument, FlowInstrument, InstrumentFile, SimulatedUnit
+from rig.definitions.instruments import (
+    Auxiliaries,
+    BalanceInstrument,
+    FlowInstrument,
+    InstrumentFile,
+    SimulatedUnit,
+)
 from rig.definitions.limits import ALL_FORMS
 from rig.definitions.plan_file import PlanTable
 from rig.definitions.pump_profile import PumpTable
@@ -69,6 +75,8 @@ LEFT_OUT = {
     (UnitFile, "vessel_diameter"): "not submerged",
     (UnitFile, "balance"): "none",
     (UnitFile, "flow"): "none",
+    **{(Auxiliaries, role): "none" for role in Auxiliaries.model_fields},
+    (InstrumentFile, "options"): "none",
     (UnitFile, "simulated"): "perfect instruments",
     (InstrumentFile, "device"): "that of the driver",
     (InstrumentFile, "serial"): "not compared",
@@ -114,6 +122,8 @@ def _written(key: str, field: FieldInfo) -> str:
     """What may stand behind a key, in a few words."""
     if key == "profile":
         return "path of a pump profile, from the folder of this file"
+    if key == "options":
+        return "table of options of the driver"
     if field.annotation is dict or typing.get_origin(field.annotation) is dict:
         return "table: a window, then a limit"
     if _tables_in(field.annotation):
@@ -257,7 +267,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "bolus": lambda: table_of(BolusCase, without=CommonCase),
     "bolus-accept": lambda: table_of(BolusAccept),
     "bench": lambda: table_of(BenchTable),
-    "unit": lambda: table_of(UnitFile),
+    "unit": lambda: table_of(UnitFile, without=Auxiliaries),
+    "auxiliaries": lambda: table_of(Auxiliaries),
     "instrument": lambda: table_of(InstrumentFile),
     "balance": lambda: table_of(BalanceInstrument, without=InstrumentFile),
     "flow": lambda: table_of(FlowInstrument, without=InstrumentFile),

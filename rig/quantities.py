@@ -106,6 +106,9 @@ KINDS: dict[str, Kind] = {
         {"mm": Fraction(1), "cm": Fraction(10), "m": Fraction(1000), "um": Fraction(1, 1000)},
     ),
     "voltage": Kind("a voltage", "V", {"V": Fraction(1), "mV": Fraction(1, 1000)}),
+    "current": Kind(
+        "an electric current", "A", {"A": Fraction(1), "mA": Fraction(1, 1000), "uA": Fraction(1, 10**6)}
+    ),
     "compliance": Kind(
         "a compliance",
         "mL/kPa",

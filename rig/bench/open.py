@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, cast
 
-from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, UnitUnderTest
+from rig.bench.options import driver_arguments
+from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, Monitor, UnitUnderTest, Valves
 from rig.clock import Clock
 from rig.clock.virtual import VirtualClock
 from rig.clock.wall import WallClock
 from rig.definitions.bench_file import BenchFile, UnitFile
-from rig.definitions.instruments import InstrumentFile
+from rig.definitions.instruments import SHARED, InstrumentFile
 from rig.drivers import driver_class
 from rig.errors import DefinitionError, DeviceError, RigError
 from rig.quantities import nl_from_ml
@@ -21,6 +22,7 @@ from rig.transport import Direction, WirePort, WireSink
 from rig.transport.address import check_address
 from rig.transport.open import open_link
 
+MONITORS = ("pressure", "current", "supply", "bath", "environment")  # roles that are read now and then
 SIMULATED_SERIAL_PREFIX = "SIM"  # every simulated instrument of this project says so itself
 
 
@@ -105,25 +107,39 @@ def clock_for(bench: BenchFile) -> Clock:
 
 
 def check_instruments(bench: BenchFile) -> None:
-    """Refuse unknown drivers and malformed addresses. Opens nothing. Raises DefinitionError."""
+    """Refuse unknown drivers, options they do not have, malformed addresses. Opens nothing. Raises DefinitionError."""
     problems: list[DefinitionError] = []
-    for unit in bench.units:
-        for instrument in unit.instruments:
+    for owner, instrument in bench.instruments:
+        for key, check in (
+            ("address", _check_address),
+            ("driver", _check_driver),
+            ("options", _check_options),
+        ):
             try:
-                check_address(instrument.address)
-                if instrument.role != driver_class(instrument.driver).ROLE:
-                    raise DefinitionError(
-                        f"driver '{instrument.driver}' drives a {driver_class(instrument.driver).ROLE}, "
-                        f"not a {instrument.role}"
-                    )
+                check(instrument)
             except DefinitionError as error:
-                key = "address" if "address" in error.message else "driver"
-                where = bench.source.where(unit.serial, instrument.role, key)
-                problems.append(DefinitionError(error.message, where, error.hint))
+                problems.append(
+                    DefinitionError(error.message, bench.where(owner, instrument.role, key), error.hint)
+                )
+                break
     if len(problems) == 1:
         raise problems[0]
     if problems:
         raise DefinitionError("several problems", more=tuple(problems))
+
+
+def _check_address(file: InstrumentFile) -> None:
+    check_address(file.address)
+
+
+def _check_driver(file: InstrumentFile) -> None:
+    role = driver_class(file.driver).ROLE
+    if file.role != role:
+        raise DefinitionError(f"driver '{file.driver}' drives a {role}, not a {file.role}")
+
+
+def _check_options(file: InstrumentFile) -> None:
+    driver_arguments(driver_class(file.driver), file)
 
 
 def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = None) -> Bench:
@@ -135,29 +151,37 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
     chosen = [unit for unit in bench.units if serials is None or unit.serial in serials]
     ports = _simulated_ports(bench, clock)
     opened: list[InstrumentOnBench] = []
-    units: list[UnitUnderTest] = []
+
+    def opened_driver(owner: str, file: InstrumentFile) -> Any:
+        opened.append(_open_instrument(owner, file, clock, ports))
+        return opened[-1].driver
+
     try:
-        for unit in chosen:
-            drivers: dict[str, Any] = {}
-            for instrument in unit.instruments:
-                on_bench = _open_instrument(unit, instrument, clock, ports)
-                opened.append(on_bench)
-                drivers[instrument.role] = on_bench.driver
-            units.append(
-                UnitUnderTest(
-                    serial=unit.serial,
-                    pump=cast(InfusionPump, drivers["pump"]),
-                    balance=cast(Balance | None, drivers.get("balance")),
-                    flow=cast(FlowSensor | None, drivers.get("flow")),
-                    safe_state=unit.profile.safe_state,
-                    low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
-                )
-            )
+        shared = {file.role: opened_driver(SHARED, file) for file in bench.shared.auxiliaries}
+        units = [
+            _unit(unit, {file.role: opened_driver(unit.serial, file) for file in unit.instruments}, shared)
+            for unit in chosen
+        ]
     except RigError:
         for on_bench in opened:
             on_bench.driver.close()
         raise
     return Bench(bench, clock, tuple(units), tuple(opened))
+
+
+def _unit(unit: UnitFile, own: dict[str, Any], shared: dict[str, Any]) -> UnitUnderTest:
+    """The unit with the instruments of its own and those it shares; of one role its own come first."""
+    every = {**shared, **own}
+    return UnitUnderTest(
+        serial=unit.serial,
+        pump=cast(InfusionPump, own["pump"]),
+        balance=cast(Balance | None, own.get("balance")),
+        flow=cast(FlowSensor | None, own.get("flow")),
+        safe_state=unit.profile.safe_state,
+        low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
+        monitors={role: cast(Monitor, every[role]) for role in MONITORS if role in every},
+        valves=cast(Valves | None, every.get("valves")),
+    )
 
 
 def _simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], WirePort]:
@@ -166,19 +190,25 @@ def _simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], Wi
     from rig.sim.build import simulate
 
     simulation = simulate(bench, clock)
-    return {
-        (unit.serial, instrument.role): simulation.port(unit.serial, instrument.role)
-        for unit in bench.units
-        for instrument in unit.instruments
-    }
+    return {(owner, file.role): simulation.port(owner, file.role) for owner, file in bench.instruments}
 
 
 def _open_instrument(
-    unit: UnitFile, file: InstrumentFile, clock: Clock, ports: dict[tuple[str, str], WirePort]
+    owner: str, file: InstrumentFile, clock: Clock, ports: dict[tuple[str, str], WirePort]
 ) -> InstrumentOnBench:
-    driver_type = driver_class(file.driver)
+    driver = driver_class(file.driver)
     tap = WireTap()
-    port = ports.get((unit.serial, file.role))
-    link = open_link(file.address, clock, tap, sim_port=port, baud=driver_type.DEFAULT_BAUD)
-    driver = driver_type(link) if file.device is None else driver_type(link, file.device)
-    return InstrumentOnBench(unit.serial, file, driver, tap)
+    framing = getattr(driver, "DEFAULT_FRAMING", "8N1")
+    link = open_link(
+        file.address,
+        clock,
+        tap,
+        sim_port=ports.get((owner, file.role)),
+        baud=driver.DEFAULT_BAUD,
+        bits=int(framing[0]),
+        parity=framing[1],
+        stop=int(framing[2]),
+    )
+    arguments = driver_arguments(driver, file)
+    number = () if file.device is None else (file.device,)
+    return InstrumentOnBench(owner, file, driver(link, *number, **arguments), tap)

@@ -1,8 +1,8 @@
-"""Bench files: ``[bench]``, and ``[[unit]]`` for each pump under test with its instruments."""
+"""Bench files: ``[bench]``, ``[[unit]]`` for each pump under test with its instruments, ``[shared]`` for the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +22,11 @@ from rig.definitions.fields import (
     one_of,
     whole,
 )
-from rig.definitions.instruments import InstrumentFile
+from rig.definitions.instruments import SHARED, Auxiliaries, InstrumentFile
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
 from rig.definitions.unit_file import UnitFile, Units
+from rig.errors import Where
 
 __all__ = ["BenchFile", "InstrumentFile", "UnitFile", "bench_from_folder", "load_bench"]
 
@@ -79,6 +80,7 @@ class BenchFile:
     volume_max_ml: float | None
     seed: int
     units: tuple[UnitFile, ...]
+    shared: Auxiliaries
     source: TomlSource = field(repr=False, compare=False)
 
     def unit(self, serial: str) -> UnitFile:
@@ -86,9 +88,22 @@ class BenchFile:
         return {unit.serial: unit for unit in self.units}[serial]
 
     @property
+    def instruments(self) -> Iterator[tuple[str, InstrumentFile]]:
+        """Every instrument with the serial number of its unit, or :data:`SHARED`, those of units first."""
+        for unit in self.units:
+            yield from ((unit.serial, item) for item in unit.instruments)
+        yield from ((SHARED, item) for item in self.shared.auxiliaries)
+
+    def where(self, owner: str, role: str, *keys: str) -> Where:
+        """Where an instrument of :attr:`instruments` stands in the file."""
+        if owner == SHARED:
+            return self.source.where(None, "shared", role, *keys)
+        return self.source.where(owner, role, *keys)
+
+    @property
     def is_in_process(self) -> bool:
         """All instruments are at ``sim:`` addresses, so that a run is carried out in virtual time."""
-        return all(item.is_in_process for unit in self.units for item in unit.instruments)
+        return all(item.is_in_process for _, item in self.instruments)
 
     @property
     def profiles(self) -> dict[str, str]:
@@ -116,7 +131,7 @@ def bench_from_folder(run_folder: Path) -> BenchFile:
 
 def _bench(source: TomlSource, profile_path: Callable[[str], Path]) -> BenchFile:
     problems = Problems(source)
-    check_keys(source.data, ("bench", "unit"), (), problems)
+    check_keys(source.data, ("bench", "unit", "shared"), (), problems)
     table = None
     if "bench" in source.data:
         table = read_table(BenchTable, source.data["bench"], ("bench",), problems)
@@ -127,10 +142,14 @@ def _bench(source: TomlSource, profile_path: Callable[[str], Path]) -> BenchFile
         problems.add(("unit",), "a unit is written with double brackets", "write [[unit]]")
     elif not isinstance(items, list) or not items:
         problems.add(("unit",), "there is no unit on this bench", "a unit begins with [[unit]]")
-    units = Units(source, profile_path, problems).read(items if isinstance(items, list) else [])
+    shared = read_table(Auxiliaries, source.data.get("shared", {}), ("shared",), problems) or Auxiliaries()
+    units = Units(source, profile_path, problems).read(items if isinstance(items, list) else [], shared)
     problems.raise_if_any()
     if table is None:
         raise AssertionError("a bench without header was let through")
     return BenchFile(
-        **{name: getattr(table, name) for name in BenchTable.model_fields}, units=units, source=source
+        **{name: getattr(table, name) for name in BenchTable.model_fields},
+        units=units,
+        shared=shared,
+        source=source,
     )

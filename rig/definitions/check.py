@@ -13,6 +13,7 @@ from rig.errors import DefinitionError
 
 # Roles a procedure needs beside the pump.
 NEEDS = {"flow_accuracy": ("balance",), "bolus": ("balance",)}
+UNCALIBRATED = ("pump", "valves")  # they measure nothing that counts
 ROUNDING_TOLD_PCT = 0.05  # a set value that the pump's steps change by more is worth a warning
 _SLACK = 1 + 1e-9  # floats: what is written equal counts as equal
 
@@ -148,7 +149,7 @@ def _bench_warnings(plan: Plan, bench: BenchFile) -> Iterator[str]:
         if unit.flow is None:
             where = bench.source.where(unit.serial)
             yield f"{where}: no flow sensor, so what happens between weighings is not seen"
-        for item in unit.instruments:
-            if item.role != "pump" and item.calibrated_until is None:
-                where = bench.source.where(unit.serial, item.role)
-                yield f"{where}: it is not said until when it is calibrated ('calibrated_until')"
+    for owner, item in bench.instruments:
+        if item.role not in UNCALIBRATED and item.calibrated_until is None:
+            where = bench.where(owner, item.role)
+            yield f"{where}: it is not said until when it is calibrated ('calibrated_until')"

@@ -129,6 +129,12 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _option(value: object) -> bool | int | str:
+    if not isinstance(value, bool | int | str):
+        raise refused(f"true, false, a whole number or a text is needed here, not {shown(value)}")
+    return value
+
+
 def whole(least: int, most: int) -> BeforeValidator:
     """A whole number from ``least`` to ``most``."""
 
@@ -182,6 +188,7 @@ Idents = Annotated[tuple[str, ...], _list_of(_ident)]
 LinesOfText = Annotated[tuple[str, ...], _list_of(_line_of_text)]
 TomlDate = Annotated[datetime.date, BeforeValidator(_date)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
+Option = Annotated[bool | int | str, BeforeValidator(_option)]
 
 RateMlH = Annotated[float, quantity("rate", **_AboveZero)]
 VolumeMl = Annotated[float, quantity("volume", **_AboveZero)]

@@ -1,4 +1,4 @@
-"""The instruments of one unit in a bench file: where they are, their calibration, what they can do."""
+"""The instruments in a bench file: where they are, their calibration, what they can do."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rig.definitions.fields import (
     LineOfText,
     MassG,
     MassRateGH,
+    Option,
     Percent,
     PercentOfAny,
     RateMlH,
@@ -29,7 +30,7 @@ from rig.definitions.fields import (
 )
 from rig.definitions.tables import Table
 
-ROLES = ("pump", "balance", "flow")
+SHARED = "bench"  # in the place of a unit's serial number: what all units of a bench share
 
 
 class InstrumentFile(Table):
@@ -50,6 +51,9 @@ class InstrumentFile(Table):
         None, description="last day on which its calibration is valid", examples=["2027-03-01"]
     )
     certificate: LineOfText | None = Field(None, description="number of its calibration certificate")
+    options: dict[Ident, Option] = Field(
+        {}, description="what its driver must know besides", examples=['{ syringe_diameter = "14.43 mm" }']
+    )
 
     @property
     def is_simulated(self) -> bool:
@@ -123,6 +127,61 @@ class FlowInstrument(InstrumentFile):
     accuracy_of_full_scale_pct: Percent = Field(
         alias="accuracy_of_full_scale", description="accuracy in % of full scale", examples=['"0.5 %"']
     )
+
+
+class PressureInstrument(InstrumentFile):
+    """A pressure transmitter in the line."""
+
+    role = "pressure"
+
+
+class CurrentInstrument(InstrumentFile):
+    """A meter of the pump's battery current."""
+
+    role = "current"
+
+
+class SupplyInstrument(InstrumentFile):
+    """A source-meter in the place of the pump's battery."""
+
+    role = "supply"
+
+
+class BathInstrument(InstrumentFile):
+    """A thermostat that keeps the pumps at their temperature."""
+
+    role = "bath"
+
+
+class EnvironmentInstrument(InstrumentFile):
+    """A logger of temperature, humidity and pressure of the air."""
+
+    role = "environment"
+
+
+class ValvesInstrument(InstrumentFile):
+    """A board of valves or relays."""
+
+    role = "valves"
+
+
+class Auxiliaries(Table):
+    """What stands beside pump, balance and flow sensor: one unit's own, or shared by all units of a bench."""
+
+    pressure: PressureInstrument | None = Field(None, description="a pressure transmitter in the line")
+    current: CurrentInstrument | None = Field(None, description="a meter of the battery current")
+    supply: SupplyInstrument | None = Field(None, description="a source-meter in the place of the battery")
+    bath: BathInstrument | None = Field(None, description="a thermostat")
+    environment: EnvironmentInstrument | None = Field(
+        None, description="a logger of temperature, humidity and pressure of the air"
+    )
+    valves: ValvesInstrument | None = Field(None, description="a board of valves or relays")
+
+    @property
+    def auxiliaries(self) -> tuple[InstrumentFile, ...]:
+        """Those that are present."""
+        every = (getattr(self, name) for name in Auxiliaries.model_fields)
+        return tuple(item for item in every if item is not None)
 
 
 class SimulatedUnit(Table):

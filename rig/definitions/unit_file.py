@@ -19,6 +19,8 @@ from rig.definitions.fields import (
     shown,
 )
 from rig.definitions.instruments import (
+    SHARED,
+    Auxiliaries,
     BalanceInstrument,
     FlowInstrument,
     InstrumentFile,
@@ -26,13 +28,13 @@ from rig.definitions.instruments import (
     SimulatedUnit,
 )
 from rig.definitions.pump_profile import PumpProfile, load_profile
-from rig.definitions.tables import Contradiction, Problems, Table, read_table
+from rig.definitions.tables import Contradiction, Problems, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource
 from rig.errors import DefinitionError
 
 
-class UnitFile(Table):
+class UnitFile(Auxiliaries):
     """``[[unit]]``: a pump under test and what watches it.
 
     The outlet is submerged if ``outlet_diameter_mm`` and ``vessel_diameter_mm`` are given (the tube displaces
@@ -98,8 +100,9 @@ class UnitFile(Table):
 
     @property
     def instruments(self) -> tuple[InstrumentFile, ...]:
-        """Pump, balance and flow sensor, as far as present."""
-        return tuple(item for item in (self.pump, self.balance, self.flow) if item is not None)
+        """Its own, as far as present: pump, balance, flow sensor, and what stands beside them."""
+        first = (item for item in (self.pump, self.balance, self.flow) if item is not None)
+        return (*first, *self.auxiliaries)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """An outlet thinner than its vessel; a fill that the reservoir holds; a stall that begins."""
@@ -138,13 +141,22 @@ class Units:
         self.source, self.profile_path, self.problems = source, profile_path, problems
         self.profiles: dict[Path, PumpProfile | None] = {}
 
-    def read(self, items: list[object]) -> tuple[UnitFile, ...]:
+    def read(self, items: list[object], shared: Auxiliaries) -> tuple[UnitFile, ...]:
+        """All units; ``shared`` is what stands on the bench beside them."""
         found = [
             (index, unit) for index, item in enumerate(items) if (unit := self.unit(index, item)) is not None
         ]
         self.refuse_same_serials(items)
-        self.refuse_same_addresses(found)
-        self.refuse_mixed_worlds(found)
+        instruments: list[tuple[KeyPath, str, InstrumentFile]] = [
+            (("unit", index, item.role), f"{unit.serial}'s {item.role}", item)
+            for index, unit in found
+            for item in unit.instruments
+        ]
+        instruments += [
+            (("shared", item.role), f"the shared {item.role}", item) for item in shared.auxiliaries
+        ]
+        self.refuse_same_addresses(instruments)
+        self.refuse_mixed_worlds(instruments)
         return tuple(unit for _, unit in found)
 
     def unit(self, index: int, item: object) -> UnitFile | None:
@@ -191,7 +203,10 @@ class Units:
             serial = item.get("serial") if isinstance(item, dict) else None
             if not isinstance(serial, str):
                 continue
-            if serial.lower() in first_line:
+            if serial.lower() == SHARED:
+                message = f"the serial '{serial}' means what all units of a bench share"
+                self.problems.add(("unit", index, "serial"), message, "write the pump's own serial number")
+            elif serial.lower() in first_line:
                 message = f"the serial '{serial}' is taken by the unit on line {first_line[serial.lower()]}"
                 self.problems.add(
                     ("unit", index, "serial"), message, "small and capital letters count as equal"
@@ -199,28 +214,25 @@ class Units:
             else:
                 first_line[serial.lower()] = self.source.line_of("unit", index)
 
-    def refuse_same_addresses(self, found: list[tuple[int, UnitFile]]) -> None:
+    def refuse_same_addresses(self, instruments: list[tuple[KeyPath, str, InstrumentFile]]) -> None:
         """Two instruments share a port only as numbered devices of the same driver's line."""
         first: dict[tuple[str, int | None], str] = {}
-        for index, unit in found:
-            for item in unit.instruments:
-                name = f"{unit.serial}'s {item.role}"
-                for (port, device), who in first.items():
-                    if port != item.port or (item.device is not None and device not in (None, item.device)):
-                        continue
-                    message = f"the address '{item.address}' is taken by {who}"
-                    hint = "give instruments that share a line each its own 'device' number"
-                    self.problems.add(("unit", index, item.role, "address"), message, hint)
-                    break
-                first.setdefault((item.port, item.device), name)
+        for path, name, item in instruments:
+            for (port, device), who in first.items():
+                if port != item.port or (item.device is not None and device not in (None, item.device)):
+                    continue
+                message = f"the address '{item.address}' is taken by {who}"
+                hint = "give instruments that share a line each its own 'device' number"
+                self.problems.add((*path, "address"), message, hint)
+                break
+            first.setdefault((item.port, item.device), name)
 
-    def refuse_mixed_worlds(self, found: list[tuple[int, UnitFile]]) -> None:
+    def refuse_mixed_worlds(self, instruments: list[tuple[KeyPath, str, InstrumentFile]]) -> None:
         """Instruments at ``sim:`` addresses live in virtual time, which no real instrument does."""
-        items = [(index, item) for index, unit in found for item in unit.instruments]
-        if not any(item.is_in_process for _, item in items):
+        if not any(item.is_in_process for _, _, item in instruments):
             return
-        for index, item in items:
+        for path, _, item in instruments:
             if not item.is_in_process:
                 message = "on a bench with sim:// addresses all instruments must be at sim:// addresses"
                 hint = "or serve the simulated ones with 'rig sim', and write the addresses it prints"
-                self.problems.add(("unit", index, item.role, "address"), message, hint)
+                self.problems.add((*path, "address"), message, hint)

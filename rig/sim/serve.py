@@ -38,9 +38,7 @@ def serve(
     Raises DefinitionError: bench wrong, nothing simulated on it, no such speed, no pseudo-terminals here.
     """
     bench = load_bench(bench_path)
-    names = [
-        (unit.serial, each.role) for unit in bench.units for each in unit.instruments if each.is_simulated
-    ]
+    names = [(owner, each.role) for owner, each in bench.instruments if each.is_simulated]
     if not names:
         raise DefinitionError("no instrument of this bench is simulated", Where(str(bench_path)))
     if not (math.isfinite(speed) and speed > 0):
@@ -90,7 +88,7 @@ def _announce(
     addresses = {name: port.address for name, port in ports.items()}
     served = folder / "served.bench.toml"
     served.write_text(served_bench_text(bench, addresses), encoding="utf-8")
-    drivers = {(unit.serial, each.role): each.driver for unit in bench.units for each in unit.instruments}
+    drivers = {(owner, each.role): each.driver for owner, each in bench.instruments}
     instruments = {
         f"{serial}/{role}": {"driver": drivers[serial, role], "address": address}
         for (serial, role), address in addresses.items()

@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from rig.definitions.bench_file import BenchFile
+from rig.definitions.instruments import SHARED
 
 
 def served_bench_text(bench: BenchFile, addresses: Mapping[tuple[str, str], str]) -> str:
@@ -20,6 +21,9 @@ def served_bench_text(bench: BenchFile, addresses: Mapping[tuple[str, str], str]
         for instrument in unit.instruments:
             if (address := addresses.get((unit.serial, instrument.role))) is not None:
                 table[instrument.role] |= {"address": address, "simulated": True}
+    for instrument in bench.shared.auxiliaries:
+        if (address := addresses.get((SHARED, instrument.role))) is not None:
+            data["shared"][instrument.role] |= {"address": address, "simulated": True}
     head = f"# Served by 'rig sim' from {bench.source.name}; the addresses end with it.\n"
     return head + "\n".join(_table(data, ())) + "\n"
 

@@ -79,3 +79,40 @@ def test_all_wrong_addresses_and_drivers_are_named_with_their_lines(tmp_path):
         "key 'unit.B.pump.address'",
     ]
     assert all(problem.where.line is not None for problem in refused.value.problems)
+
+
+def test_a_wrong_option_is_refused_with_its_place_before_anything_is_opened(tmp_path):
+    bench = bench_of(tmp_path, A="sim://A")
+    text = bench.source.text.replace("}", ', options = { colour = "red" } }')
+    bench.source.path.write_text(text, encoding="utf-8")
+    with pytest.raises(DefinitionError, match="no option 'colour'") as refused:
+        check_instruments(load_bench(bench.source.path))
+    assert refused.value.where.line == 7
+
+
+SHARED_BATH = """
+[shared.bath]
+driver = "balance_mt_sics"
+address = "sim://bath"
+"""
+
+
+def test_what_units_share_stands_in_a_table_of_its_own(tmp_path):
+    bench = bench_of(tmp_path, A="sim://A", B="sim://B")
+    bench.source.path.write_text(bench.source.text + SHARED_BATH, encoding="utf-8")
+    again = load_bench(bench.source.path)
+    assert [(owner, file.role) for owner, file in again.instruments] == [
+        ("A", "pump"),
+        ("B", "pump"),
+        ("bench", "bath"),
+    ]
+    with pytest.raises(DefinitionError, match="drives a balance, not a bath") as refused:
+        check_instruments(again)
+    assert refused.value.where.key == "shared.bath.driver"
+
+
+def test_a_shared_instrument_may_not_take_the_address_of_a_units_own(tmp_path):
+    bench = bench_of(tmp_path, A="sim://bath")
+    bench.source.path.write_text(bench.source.text + SHARED_BATH, encoding="utf-8")
+    with pytest.raises(DefinitionError, match="taken by A's pump"):
+        load_bench(bench.source.path)

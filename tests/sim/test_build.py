@@ -122,7 +122,7 @@ def test_identities_begin_with_sim_and_expected_serials_are_kept(bench_of, clock
 def test_an_instrument_that_is_not_there_has_no_port(world):
     with pytest.raises(KeyError):
         world.port("SIM-0001", "thermostat")
-    world.units["SIM-0001"].flow = None
+    del world.units["SIM-0001"].devices["flow"]
     with pytest.raises(KeyError):
         world.port("SIM-0001", "flow")
 
