@@ -20,6 +20,7 @@ DRIVERS = {
     "balance_sartorius_sbi": "rig.drivers.balance_sartorius_sbi:SartoriusSbiBalance",
     "flow_bronkhorst_propar": "rig.drivers.flow_bronkhorst_propar:BronkhorstPropar",
     "flow_sensirion_scc1": "rig.drivers.flow_sensirion_scc1:SensirionScc1",
+    "pump_new_era": "rig.drivers.pump_new_era:NewEraPump",
     "pump_rpu1": "rig.drivers.pump_rpu1:Rpu1Pump",
 }
 

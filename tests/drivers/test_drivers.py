@@ -27,13 +27,14 @@ def test_driver_fulfils_the_capability_of_its_role(name):
             wanted, offered = inspect.signature(method[1]), inspect.signature(getattr(driver, method[0]))
             assert list(wanted.parameters) == list(offered.parameters), method[0]
     assert name.startswith(driver.ROLE)
-    assert driver.DEFAULT_BAUD in {9600, 38400, 115200}
+    assert driver.DEFAULT_BAUD in {9600, 19200, 38400, 115200}
 
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 def test_driver_gives_its_link_back(name, scripted):
-    link = scripted()
-    driver_class(name)(link).close()
+    link, driver = scripted(), driver_class(name)
+    required = [p.name for p in inspect.signature(driver).parameters.values() if p.default is p.empty]
+    driver(link, **dict.fromkeys(required[1:], 14.43)).close()
     assert link.closed
 
 
