@@ -59,7 +59,7 @@ class Weighing:
     @property
     def volume_per_display_ml_g(self) -> float:
         """F in mL/g."""
-        z = volume_per_reading_ml_g(self.conditions.water_kg_m3, self.conditions.air_kg_m3)
+        z = volume_per_reading_ml_g(self.conditions.fluid_kg_m3, self.conditions.air_kg_m3)
         return z * immersion_factor(self.tube_mm, self.vessel_mm)
 
 
@@ -230,11 +230,11 @@ def _of_evaporation(
 
 def _of_conversion(weighing: Weighing, relative_pct: float) -> tuple[Component, ...]:
     conditions = weighing.conditions
-    water, air = conditions.water_kg_m3, conditions.air_kg_m3
-    z = volume_per_reading_ml_g(water, air)
+    fluid, air = conditions.fluid_kg_m3, conditions.air_kg_m3
+    z = volume_per_reading_ml_g(fluid, air)
     step = 1e-3  # kg/m³; Z is smooth
-    by_air = (volume_per_reading_ml_g(water, air + step) / z - 1) / step
-    by_water = (volume_per_reading_ml_g(water + step, air) / z - 1) / step
+    by_air = (volume_per_reading_ml_g(fluid, air + step) / z - 1) / step
+    by_fluid = (volume_per_reading_ml_g(fluid + step, air) / z - 1) / step
     factor = immersion_factor(weighing.tube_mm, weighing.vessel_mm)
     return (
         Component(
@@ -246,12 +246,14 @@ def _of_conversion(weighing: Weighing, relative_pct: float) -> tuple[Component, 
             relative_pct * by_air,
         ),
         Component(
-            "water density",
-            "stated temperature of the fluid in the pump",
-            water,
+            "fluid density",
+            "stated temperature of the fluid in the pump"
+            if conditions.fluid is None
+            else f"stated temperature; {conditions.fluid.source}",
+            fluid,
             "kg/m³",
-            conditions.water_u_kg_m3,
-            relative_pct * by_water,
+            conditions.fluid_u_kg_m3,
+            relative_pct * by_fluid,
         ),
         Component(
             "immersed outlet",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.analysis.density import air_density_kg_m3, water_density_kg_m3
+from rig.analysis.density import DensityTable, air_density_kg_m3, water_density_kg_m3
 from rig.analysis.uncertainty import distribution_function
 from rig.errors import DefinitionError
 
@@ -31,7 +31,7 @@ class Conditions:
     """Where it was weighed, and what the volume refers to. The ``_u_`` fields are standard uncertainties.
 
     ``reference_temperature_c`` is the temperature of the fluid in the pump: volume is what was displaced
-    there.
+    there. ``fluid`` is the density table of a fluid that is not water.
     """
 
     reference_temperature_c: float
@@ -42,15 +42,24 @@ class Conditions:
     air_pressure_u_hpa: float
     air_humidity_pct: float
     air_humidity_u_pct: float
+    fluid: DensityTable | None = None
 
     @property
-    def water_kg_m3(self) -> float:
-        """Density of water at the reference temperature."""
+    def fluid_kg_m3(self) -> float:
+        """Density at the reference temperature, of the fluid's table or of water."""
+        if self.fluid is not None:
+            return self.fluid.density_kg_m3(self.reference_temperature_c)
         return water_density_kg_m3(self.reference_temperature_c)
 
     @property
-    def water_u_kg_m3(self) -> float:
-        """Its standard uncertainty, from that of the temperature (central difference, at least 1 mK wide)."""
+    def fluid_u_kg_m3(self) -> float:
+        """Its standard uncertainty, from that of the temperature (water: central difference, at least 1 mK wide)
+        and what the fluid's table declares.
+        """
+        if self.fluid is not None:
+            return self.fluid.standard_uncertainty_at_kg_m3(
+                self.reference_temperature_c, self.reference_temperature_u_k
+            )
         step_k = max(self.reference_temperature_u_k, 1e-3)
         above = water_density_kg_m3(min(self.reference_temperature_c + step_k, 40.0))
         below = water_density_kg_m3(max(self.reference_temperature_c - step_k, 0.0))
@@ -80,15 +89,15 @@ class Conditions:
 
 
 def volume_per_reading_ml_g(
-    water_kg_m3: float, air_kg_m3: float, weights_kg_m3: float = WEIGHTS_KG_M3
+    fluid_kg_m3: float, air_kg_m3: float, weights_kg_m3: float = WEIGHTS_KG_M3
 ) -> float:
-    """Z in mL/g: volume of water for one gram on the display, (1 - air/weights) / (water - air).
+    """Z in mL/g: volume of fluid for one gram on the display, (1 - air/weights) / (fluid - air).
 
-    EURAMET cg-19, equation for V20. Raises DefinitionError if the water is not denser than the air.
+    EURAMET cg-19, equation for V20. Raises DefinitionError if the fluid is not denser than the air.
     """
-    if not water_kg_m3 > air_kg_m3:
-        raise DefinitionError(f"water of {water_kg_m3:g} kg/m³ is not denser than air of {air_kg_m3:g} kg/m³")
-    return KG_M3_PER_G_ML * (1 - air_kg_m3 / weights_kg_m3) / (water_kg_m3 - air_kg_m3)
+    if not fluid_kg_m3 > air_kg_m3:
+        raise DefinitionError(f"fluid of {fluid_kg_m3:g} kg/m³ is not denser than air of {air_kg_m3:g} kg/m³")
+    return KG_M3_PER_G_ML * (1 - air_kg_m3 / weights_kg_m3) / (fluid_kg_m3 - air_kg_m3)
 
 
 def immersion_factor(tube_mm: float | None, vessel_mm: float | None) -> float:

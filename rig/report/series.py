@@ -100,7 +100,7 @@ def weighing(data: CaseData, plan: Plan, bench: BenchFile) -> Weighing:
     """
     conditions = conditions_on(bench, plan.reference_temperature_c)
     unit = next((unit for unit in bench.units if unit.serial == data.unit), None)
-    ml_per_g = volume_per_reading_ml_g(conditions.water_kg_m3, conditions.air_kg_m3)
+    ml_per_g = volume_per_reading_ml_g(conditions.fluid_kg_m3, conditions.air_kg_m3)
     if unit is None or unit.balance is None:
         return Weighing(ml_per_g)
     figures = figures_of(unit.balance)

@@ -47,10 +47,10 @@ def test_error_and_budget_by_hand() -> None:
     budget = delivery_error(Difference.between(0.0, 1.0, 0.0, 3600.0), 1.0, DRY, still, timed_over_s=3600.0)
     of = {component.name: component.contribution for component in budget.components}
 
-    volume = volume_per_reading_ml_g(STATED.water_kg_m3, STATED.air_kg_m3)
+    volume = volume_per_reading_ml_g(STATED.fluid_kg_m3, STATED.air_kg_m3)
     assert budget.value == pytest.approx(100 * (volume - 1), abs=1e-9)
     assert of["balance resolution"] == pytest.approx(100 * volume * 1e-3 * math.sqrt(2 / 12))
-    assert of["water density"] == pytest.approx(100 * volume * 0.2067 * 0.2 / 998.2, rel=3e-3)
+    assert of["fluid density"] == pytest.approx(100 * volume * 0.2067 * 0.2 / 998.2, rel=3e-3)
     assert of["air density (buoyancy)"] == pytest.approx(
         100 * volume * STATED.air_u_kg_m3 * (1 / 997.0075 - 1 / 8000), rel=1e-3
     )
@@ -92,7 +92,7 @@ COMPONENTS = [
     "change of evaporation",
     "cycles of evaporation",
     "air density (buoyancy)",
-    "water density",
+    "fluid density",
     "immersed outlet",
     "moments of the readings",
     "clock",

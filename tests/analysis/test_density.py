@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from rig.analysis.density import air_density_kg_m3, water_density_kg_m3
+from rig.analysis.density import DensityTable, air_density_kg_m3, water_density_kg_m3
 from rig.errors import DefinitionError
 
 # Tanaka et al., Metrologia 38 (2001) 301, worked independently.
@@ -53,3 +55,53 @@ def test_water_outside_the_formula_is_refused(temperature_c: float) -> None:
 def test_air_in_the_wrong_unit_is_refused(pressure_hpa: float, humidity_pct: float) -> None:
     with pytest.raises(DefinitionError, match="outside"):
         air_density_kg_m3(pressure_hpa, humidity_pct, 20.0)
+
+
+# Glucose 5 %, as a bench file might state it.
+GLUCOSE = DensityTable.of(
+    "glucose 5 %", [15, 20, 25, 37], [1018.1, 1017.0, 1015.6, 1011.2], 0.2, "maker's sheet"
+)
+
+
+def test_a_table_is_read_on_straight_lines_between_its_points() -> None:
+    assert GLUCOSE.density_kg_m3(20.0) == 1017.0
+    assert GLUCOSE.density_kg_m3(22.0) == pytest.approx(1017.0 - 1.4 * 2 / 5)
+    assert GLUCOSE.density_kg_m3(15.0) == 1018.1
+    assert GLUCOSE.density_kg_m3(37.0) == 1011.2
+    assert GLUCOSE.density_kg_m3(31.0) == pytest.approx((1015.6 + 1011.2) / 2)
+
+
+def test_its_uncertainty_is_what_is_declared_and_that_of_the_temperature() -> None:
+    assert GLUCOSE.standard_uncertainty_at_kg_m3(18.0, 0.0) == pytest.approx(0.2)
+    assert GLUCOSE.standard_uncertainty_at_kg_m3(18.0, 2.0) == pytest.approx(math.hypot(0.2, 2.0 * 1.1 / 5))
+
+
+@pytest.mark.parametrize("temperature_c", [14.99, 37.01, math.nan])
+def test_nothing_is_extrapolated(temperature_c: float) -> None:
+    with pytest.raises(DefinitionError, match=r"no density of 'glucose 5 %' .* the table has 15 to 37 °C"):
+        GLUCOSE.density_kg_m3(temperature_c)
+    with pytest.raises(DefinitionError, match="the table has 15 to 37 °C"):
+        GLUCOSE.standard_uncertainty_at_kg_m3(temperature_c, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("temperatures_c", "densities", "u", "said"),
+    [
+        ([20], [1000], 0.1, "at least two temperatures"),
+        ([20, 20], [1000, 999], 0.1, "do not rise: 20, 20 °C"),
+        ([20, 10], [1000, 999], 0.1, "do not rise: 20, 10 °C"),
+        ([20, 30], [1.0, 0.998], 0.1, r"1 kg/m³ at 20 °C is no density.*1 g/mL is 1000 kg/m³"),
+        ([20, 30], [1000, math.nan], 0.1, "nan kg/m³ at 30 °C is no density"),
+        ([20, 30], [1000, 998], -0.1, "uncertainty of zero or more"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(
+    temperatures_c: list[float], densities: list[float], u: float, said: str
+) -> None:
+    with pytest.raises(DefinitionError, match=said):
+        DensityTable.of("x", temperatures_c, densities, u, "")
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        DensityTable.of("x", [20, 30], [1000], 0.1, "")

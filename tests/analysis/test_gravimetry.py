@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from rig.analysis.density import DensityTable
 from rig.analysis.gravimetry import (
     BalanceFigures,
     Conditions,
@@ -50,8 +52,8 @@ def test_an_immersed_outlet_reads_too_much() -> None:
 def test_uncertainty_of_the_densities() -> None:
     conditions = Conditions(20.0, 0.5, 20.0, 0.5, 1013.25, 1.0, 50.0, 5.0)
 
-    assert conditions.water_kg_m3 == pytest.approx(998.2067455596167)
-    assert conditions.water_u_kg_m3 == pytest.approx(
+    assert conditions.fluid_kg_m3 == pytest.approx(998.2067455596167)
+    assert conditions.fluid_u_kg_m3 == pytest.approx(
         0.2067 * 0.5, rel=2e-3
     )  # 0.2067 kg/m³ for a kelvin at 20 °C
     assert conditions.air_kg_m3 == pytest.approx(1.1992943050311118)
@@ -170,3 +172,13 @@ def test_improbable() -> None:
     assert not improbable(3.2, 1.0)
     assert improbable(1e-9, 0.0)
     assert not improbable(0.0, 0.0)
+
+
+def test_a_fluid_with_a_table_has_its_density_and_uncertainty() -> None:
+    table = DensityTable.of("saline", [15.0, 25.0], [1006.0, 1003.0], 0.3, "weighed in a pycnometer")
+    conditions = Conditions(20.0, 0.5, 20.0, 0.5, 1013.25, 1.0, 50.0, 5.0, table)
+
+    assert conditions.fluid_kg_m3 == pytest.approx(1004.5)
+    assert conditions.fluid_u_kg_m3 == pytest.approx(math.hypot(0.3, 0.5 * 0.3))
+    with pytest.raises(DefinitionError, match="no density of 'saline' at 37 °C"):
+        _ = replace(conditions, reference_temperature_c=37.0).fluid_kg_m3

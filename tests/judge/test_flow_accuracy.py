@@ -77,7 +77,7 @@ def test_the_budget_adds_up_to_the_uncertainty_of_the_criterion(judged: Judged) 
         assert part["contribution"] == pytest.approx(abs(part["sensitivity"] * part["standard_uncertainty"]))
     names = [part["name"] for part in budget["components"]]
     assert len(names) == len(set(names))
-    assert {"balance zero drift", "evaporation rate", "water density", "immersed outlet"} <= set(names)
+    assert {"balance zero drift", "evaporation rate", "fluid density", "immersed outlet"} <= set(names)
 
 
 @pytest.mark.parametrize(
