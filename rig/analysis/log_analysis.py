@@ -29,7 +29,8 @@ _EVEN = 1e-6  # of an interval: rounding of times
 _BLOCKS = 12  # of the flow along the log
 # What does not make the flow unknown, but counts in the mean error as if the pump had done it.
 _COUNTED = frozenset({
-    "step", "disturbed_reading", "stop", "reverse_flow", "surge", "flat", "start_up", "running_empty", "flow_stops"
+    "step", "edge_step", "disturbed_reading", "stop", "reverse_flow", "surge", "low_flow", "high_flow", "flat",
+    "start_up", "running_empty", "flow_stops",
 })  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rig.analysis.log_jumps import find_gaps, find_jumps, find_small_steps
+from rig.analysis.log_excursions import find_at_rest, find_excursion, find_thermal_drift
+from rig.analysis.log_jumps import find_gaps, find_jumps, find_small_steps, quantised
 from rig.analysis.log_series import Floats, Hazard, Series, prepare
 from rig.analysis.log_stretches import Stretches, bridged, find_stretches
 from rig.analysis.steadiness import Slope, flow_slope, flow_trend
@@ -39,17 +40,24 @@ def find_hazards(
     *,
     period_s: tuple[float, float] | None = None,
     display_step_g: float | None = None,
+    temperature_c: Floats | None = None,
 ) -> tuple[Hazard, ...]:
     """All hazards of a log, in order of time.
 
     ``t_s`` (s, rising) and ``mass_g`` (g, rising while the pump delivers): shape (n,), n >= 3. ``period_s`` is the
     analysis period (default: the whole log); drift is looked for in it and in the whole log. ``display_step_g``: one
-    unit of the last digit in the log, if known.
+    unit of the last digit in the log, if known. ``temperature_c``: shape (n,), at each reading, if measured.
     """
     if flow_trend(t_s, -mass_g).level_g_s > flow_trend(t_s, mass_g).level_g_s:
         falling = _falling(t_s, mass_g)
         rest = find_hazards(
-            t_s, -mass_g, density_g_ml, rate_ml_h, period_s=period_s, display_step_g=display_step_g
+            t_s,
+            -mass_g,
+            density_g_ml,
+            rate_ml_h,
+            period_s=period_s,
+            display_step_g=display_step_g,
+            temperature_c=temperature_c,
         )
         return (falling, *rest)
     series = prepare(t_s, mass_g, display_step_g)
@@ -63,14 +71,21 @@ def find_hazards(
     small, calm = find_small_steps(calm)
     found += [jump for jump in jumps if not _belongs_to(jump, stretches.hazards)] + stretches.hazards
     found += [step for step in small if stretches.steady_from_s <= step.start_s < stretches.steady_to_s]
-    found += _drifts(replace(calm, known=series.known), stretches, period_s)
-    found += _far_from_rate(series, stretches, density_g_ml, rate_ml_h) + _quantised(series)
+    calm = replace(calm, known=series.known)
+    if temperature_c is not None:
+        thermal, calm = find_thermal_drift(calm, temperature_c)
+        found += thermal
+    found += _drifts(calm, stretches, period_s) or find_excursion(calm, stretches)
+    found += find_at_rest(series)
+    found += _far_from_rate(series, stretches, density_g_ml, rate_ml_h)
+    if series.packet_g:
+        found.append(quantised(series, series.packet_g, "weight rises in lumps"))
     return tuple(sorted(found, key=lambda hazard: (hazard.start_s, hazard.end_s, hazard.name)))
 
 
 def _belongs_to(jump: Hazard, stretches: list[Hazard]) -> bool:
     """Whether a step is the beginning or the end of a stretch without flow (a balance that catches up)."""
-    return jump.name in ("step", "disturbed_reading") and any(
+    return jump.name in ("step", "disturbed_reading", "edge_step") and any(
         stretch.start_s <= jump.end_s and jump.start_s <= stretch.end_s
         for stretch in stretches
         if stretch.name in ("flat", "stop", "reverse_flow", "running_empty", "flow_stops", "start_up")
@@ -149,24 +164,6 @@ def _far_from_rate(
         )
         return [Hazard("far_from_rate", start_s, end_s, ratio, "times", evidence, meaning)]
     return []
-
-
-def _quantised(series: Series) -> list[Hazard]:
-    if not series.packet_g:
-        return []
-    share = 100.0 * series.packet_g / series.typical_g
-    return [
-        Hazard(
-            "quantised",
-            float(series.t_s[0]),
-            float(series.t_s[-1]),
-            series.packet_g,
-            "g",
-            f"weight rises in lumps of about {series.packet_g:.3g} g, {share:.3g} % of one sample interval's mass",
-            "Drops at the outlet, strokes of the pump, or sampling that beats with them. Short windows of the trumpet "
-            "show the lumps; take windows of whole strokes, and submerge the outlet.",
-        )
-    ]
 
 
 def _falling(t_s: Floats, mass_g: Floats) -> Hazard:

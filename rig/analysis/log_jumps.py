@@ -15,6 +15,7 @@ _SIDE = 10  # intervals on either side whose flow is compared
 _FILTER_SIDE = 12  # readings on either side for a small step
 _STANDING = 0.25  # of the usual flow
 _IMMATERIAL = 1e-3  # of a usual interval's mass
+_FEWEST_ALIKE, _ALIKE = 2, 0.25
 _LARGE = 5.0  # usual intervals' mass: no bump, but another container or a tare
 
 
@@ -34,6 +35,8 @@ def find_gaps(series: Series) -> list[Hazard]:
         start, end = float(series.t_s[index]), float(series.t_s[index + 1])
         expected = float(series.expected_g[index])
         missing = round(dt[index] / series.interval_s) - 1
+        usual = expected * series.interval_s / float(dt[index])
+        as_one = missing >= 2 and abs(float(dm[index]) - usual) < 0.5 * usual
         gaps.append(
             Hazard(
                 "gap",
@@ -43,7 +46,12 @@ def find_gaps(series: Series) -> list[Hazard]:
                 "s",
                 f"about {missing} reading{'s' if missing != 1 else ''} missing; across the gap the weight changed by "
                 f"{dm[index]:.4g} g where the flow around it makes {expected:.4g} g",
-                "The log did not record. Whatever happened in between is unknown; the interval is left out.",
+                (
+                    "The clock was set forward, or nothing flowed meanwhile. "
+                    if as_one
+                    else "The log did not record. "
+                )
+                + "Whatever happened in between is unknown; the interval is left out.",
                 lost=True,
             )
         )
@@ -65,16 +73,44 @@ def find_jumps(series: Series) -> tuple[list[Hazard], Series]:
         ):
             continue
         hazard = _named(series, jump, dm)
-        if hazard is None:
-            continue
         hazards.append(hazard)
-        mended[first : last + 1] -= inside
+        if hazard.name != "edge_step":  # left to start-up and running empty
+            mended[first : last + 1] -= inside
         if hazard.lost:
             known[first : last + 1] = False
+    hazards = _together(series, hazards)
     expected = series.expected_g
     gap = ~series.known
     mended[gap] = expected[gap]
     return hazards, replace(series, known=known, mended_g=_summed(series.mass_g[0], mended))
+
+
+def _together(series: Series, hazards: list[Hazard]) -> list[Hazard]:
+    """Small steps that are all of one size are no bumps: a stroke or drop more or less in an interval."""
+    steps = [h for h in hazards if h.name in ("step", "disturbed_reading", "edge_step")]
+    sizes = np.abs([step.size for step in steps])
+    if len(steps) < _FEWEST_ALIKE or float(np.median(sizes)) > series.typical_g:
+        return hazards
+    lump_g = float(np.median(sizes))
+    if float(np.max(np.abs(sizes - lump_g))) > max(_ALIKE * lump_g, 4.0 * series.noise_g):
+        return hazards
+    lumps = quantised(series, lump_g, f"{len(steps)} times an interval brings a lump more or less")
+    return [lumps, *(hazard for hazard in hazards if hazard not in steps)]
+
+
+def quantised(series: Series, lump_g: float, how: str) -> Hazard:
+    """Mass that comes in lumps."""
+    share = 100.0 * lump_g / series.typical_g
+    return Hazard(
+        "quantised",
+        float(series.t_s[0]),
+        float(series.t_s[-1]),
+        lump_g,
+        "g",
+        f"{how}: about {lump_g:.3g} g, {share:.3g} % of one sample interval's mass",
+        "Drops at the outlet, strokes of the pump, or sampling that beats with them. Short windows of the trumpet "
+        "show the lumps; take windows of whole strokes, and submerge the outlet.",
+    )
 
 
 def find_small_steps(series: Series) -> tuple[list[Hazard], Series]:
@@ -132,7 +168,7 @@ def _is_change_of_flow(rest: Floats, dm: Floats, dt: Floats) -> bool:
     return len(rest) > 1 and same_side and float(np.max(np.abs(rest))) < 0.8 * abs(float(rest.sum()))
 
 
-def _named(series: Series, jump: _Jump, dm: Floats) -> Hazard | None:
+def _named(series: Series, jump: _Jump, dm: Floats) -> Hazard:
     fall = float(dm[jump.first : jump.last + 1].sum())
     threshold = _SIGNIFICANT * series.noise_g
     if jump.last > jump.first and abs(jump.net_g) < 0.3 * abs(jump.largest_g):
@@ -142,7 +178,7 @@ def _named(series: Series, jump: _Jump, dm: Floats) -> Hazard | None:
     if abs(jump.net_g) > max(_LARGE * series.typical_g, threshold) or fall < -threshold:
         return _container(series, jump, fall)
     if jump.first == 0 or jump.last == len(dm) - 1:
-        return None  # one side only: the first or last interval, left to start-up and running empty
+        return _edge(series, jump, dm)
     return _step(series, jump)
 
 
@@ -193,6 +229,22 @@ def _step(series: Series, jump: _Jump) -> Hazard:
         f"weight jumps by {jump.net_g:+.4g} g, {_flows(series, jump)}",
         "The balance was bumped, a drop fell or clung, or something touched the container; or flow was missing or in "
         "excess within one sample interval. It counts in full in the mean error.",
+    )
+
+
+def _edge(series: Series, jump: _Jump, dm: Floats) -> Hazard:
+    """A first or last interval unlike the rest: nothing on its other side tells a step from flow."""
+    brought = float(dm[jump.first : jump.last + 1].sum())
+    place = "first" if jump.first == 0 else "last"
+    return Hazard(
+        "edge_step",
+        float(series.t_s[jump.first]),
+        float(series.t_s[jump.last + 1]),
+        jump.net_g,
+        "g",
+        f"the {place} interval brings {brought:.4g} g, {jump.net_g:+.4g} g off the flow beside it",
+        f"The {place} reading is disturbed, or delivery {'began' if place == 'first' else 'ended'} within the "
+        "interval. It counts in full in the mean error: take the period one reading shorter.",
     )
 
 

@@ -6,7 +6,7 @@ Scales of noise are quantiles, not variances, so that the faults looked for do n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ _LOCAL = 31  # intervals of a running median
 _NORMAL_Q90 = 1.645  # of |x| for a normal x of standard deviation 1
 _NORMAL_MEDIAN = 0.6745
 _ROUNDING = 1e-13  # relative, of the numbers in a log
-_FEWEST_FOR_LUMPS = 40
+_FEWEST_FOR_LUMPS = 20
+_SOME = 128
 _LUMPY = 0.9
 _FEWEST_CHANGES = 8  # of the level; fewer are a stop or a change of flow
 _LEAST_LUMP = 0.02  # of one interval's mass; smaller lumps harm no result
@@ -63,6 +64,10 @@ class Series:
     trend: Trend
     known: Bools
     mended_g: Floats = field(repr=False)
+
+    def with_mass(self, mended_g: Floats) -> Series:
+        """The same with another mended mass, shape (n,)."""
+        return replace(self, mended_g=mended_g)
 
     @property
     def expected_g(self) -> Floats:
@@ -181,7 +186,10 @@ def packet_of(dm_g: Floats, rest_g: Floats, typical_g: float, resolution_g: floa
     kept, masses = rest_g[inside][:5000], dm_g[inside][:5000]
     smallest = max(6.0 * resolution_g, _LEAST_LUMP * typical_g, 1e-300)
     finest = min(min(12.0, len(kept) / 10.0) / spread, 1.0 / smallest)
-    for per_g in np.arange(0.7 / spread, finest, 0.02 / spread):
+    tried = np.arange(0.7 / spread, finest, 0.02 / spread)
+    some = kept[:: max(1, len(kept) // _SOME)]  # enough to rule most out
+    likely = np.abs(np.exp(2j * np.pi * np.outer(tried, some)).mean(axis=1)) > _LUMPY - 0.1
+    for per_g in tried[likely]:
         phase = np.mean(np.exp(2j * np.pi * per_g * kept))
         if abs(phase) < _LUMPY:
             continue

@@ -13,6 +13,7 @@ _FINE_ENOUGH = 0.08  # relative scatter at which half the flow is seen without d
 _LOW, _HIGH = 0.5, 1.5  # of the usual flow
 _FALLEN, _FALLING = 0.75, 0.8  # of the usual flow: fallen at the end of the log, since it was last above this
 _NOTHING = 0.1
+_COARSE = 0.1  # of a usual interval's mass
 _SIGNIFICANT = 6.0
 _START_BAND = 0.05
 _SETTLED_BAND = 0.03
@@ -55,19 +56,31 @@ def find_stretches(series: Series) -> Stretches:
             (False, _stretches(ratio > _HIGH, width)),
         ):
             for first, end in groups:
-                if first < steady_from or end > tail or end - first < 2:
+                touching = any(flat[0] <= end and first <= flat[1] for flat in flats)
+                if first < steady_from or end > tail or (end - first < 2 and not touching):
                     continue
-                overlap = [flat for flat in flats if flat[0] < end and first < flat[1]]
-                if not overlap:
+                if end - first >= 2 and not any(flat[0] < end and first < flat[1] for flat in flats):
                     hazards.append(_stop(series, first, end) if low else _surge(series, first, end))
                 unusual[first:end] = True
     hazards += [_flat(series, first, end) for first, end in flats if end <= tail and first >= steady_from]
     return Stretches(hazards, float(series.t_s[steady_from]), float(series.t_s[tail]), unusual)
 
 
-def bridged(series: Series, unusual: Bools) -> Floats:
+def resting(series: Series) -> list[tuple[int, int]]:
+    """Stretches without delivery, as intervals [first, end)."""
+    width = _resolving_width(series)
+    if width is None:
+        return []
+    runs = _stretches(np.abs(_ratio(series, width)) < _NOTHING, width)
+    return [
+        (first + width // 2 + 1, end - width // 2 - 1) if width > 1 else (first, end) for first, end in runs
+    ]
+
+
+def bridged(series: Series, unusual: Bools | None = None) -> Floats:
     """Mass, shape (n,), as if the flow had been the usual one in the unusual intervals and those not known."""
-    dm = np.where(unusual | ~series.known, series.expected_g, np.diff(series.mended_g))
+    odd = ~series.known if unusual is None else unusual | ~series.known
+    dm = np.where(odd, series.expected_g, np.diff(series.mended_g))
     return np.concatenate([[series.mass_g[0]], series.mass_g[0] + np.cumsum(dm)])
 
 
@@ -83,9 +96,14 @@ def _ratio(series: Series, width: int) -> Floats:
 def _resolving_width(series: Series) -> int | None:
     """Fewest intervals over which half the usual flow is told from the usual; None if the log is too coarse."""
     lump = max(4.0 * series.resolution_g, 3.0 * series.packet_g)
+    coarse = (
+        series.resolution_g > _COARSE * series.typical_g
+    )  # few different values: their middle says nothing
+    noise = series.noise_g / series.typical_g if coarse else 0.0
     width = 1
     while width <= max(1, (len(series.t_s) - 1) // 8):
-        if width * series.typical_g >= lump and middle_scatter(_ratio(series, width)) <= _FINE_ENOUGH:
+        seen = max(noise / width, middle_scatter(_ratio(series, width)))
+        if width * series.typical_g >= lump and seen <= _FINE_ENOUGH:
             return width
         width = width + 1 if width < 4 else int(width * 1.5)
     return None

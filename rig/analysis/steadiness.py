@@ -1,11 +1,4 @@
-"""Is the flow the same all along? Typical flow, a robust trend, and a slope with its uncertainty.
-
-Mass differences have two noises: the balance's (white in mass: successive differences anticorrelated) and the
-pump's (white in flow). Least squares on either alone states a wrong uncertainty if the other is there, so both
-variances are estimated: the covariance of n successive differences is a I + b T, with T = tridiagonal (-1, 2,
--1), whose eigenvectors are sine waves for every a and b. In that basis the generalised least-squares line and
-its restricted likelihood (Patterson and Thompson 1971) cost a few sums.
-"""
+"""Is the flow the same all along? Typical flow, a robust trend, and a slope with its uncertainty."""
 
 from __future__ import annotations
 
@@ -13,14 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from rig.analysis.block_flow import Floats, blocks_of, chance_of, finest, fit_lines
 
-_MOST_BLOCKS = 40
-_FEWEST_BLOCKS = 8
 _TREND_BLOCKS, _FEWEST_TREND_BLOCKS = 24, 6
-_CHI2_95 = 3.84  # of one parameter
 _DELIVERING = 0.5  # of the upper quartile of the flow
 
 
@@ -50,9 +39,7 @@ class Slope:
     @property
     def chance(self) -> float:
         """Probability of so large a change in either direction if the flow is steady."""
-        from scipy.stats import t as student  # heavy: loaded late
-
-        return float(2 * student.sf(abs(self.t), self.degrees_of_freedom))
+        return chance_of(abs(self.t), self.degrees_of_freedom)
 
 
 @dataclass(frozen=True)
@@ -102,46 +89,8 @@ def flow_slope(t_s: Floats, mass_g: Floats) -> Slope | None:
     ``t_s``, ``mass_g``: shape (n,), rising time, no jump within. None if there are fewer than 17 readings, or
     the mass does not rise.
     """
-    blocks = min(_MOST_BLOCKS, len(t_s) // 2)
-    if blocks <= _FEWEST_BLOCKS:
+    blocks = blocks_of(t_s, mass_g, finest(len(t_s)))
+    if blocks is None:
         return None
-    starts = np.linspace(0, len(t_s), blocks + 1).round().astype(int)
-    sizes = np.diff(starts)
-    block_t = np.add.reduceat(t_s, starts[:-1]) / sizes
-    block_m = np.add.reduceat(mass_g - mass_g[0], starts[:-1]) / sizes
-    span_s = float(t_s[-1] - t_s[0])
-    dt = np.diff(block_t)
-    flow = np.diff(block_m) / dt
-    place = (0.5 * (block_t[1:] + block_t[:-1]) - t_s[0]) / span_s - 0.5
-    mean = float(block_m[-1] - block_m[0]) / float(block_t[-1] - block_t[0])
-    if mean <= 0:
-        return None
-    slope, error = _line(place, flow / mean)
-    return Slope(100.0 * slope, 100.0 * error, len(flow) - 2)
-
-
-def _line(x: Floats, y: Floats) -> tuple[float, float]:
-    """Slope and its standard error with covariance s2 ((1-r) I + r T): of all r that the restricted likelihood
-    does not rule out (95 %), the one that makes the slope least significant."""
-    n = len(y)
-    k = np.arange(1, n + 1)
-    sines = math.sqrt(2.0 / (n + 1)) * np.sin(np.pi * np.outer(k, k) / (n + 1))
-    eigenvalues = 2.0 - 2.0 * np.cos(np.pi * k / (n + 1))
-    design = sines @ np.column_stack([np.ones(n), x])
-    seen = sines @ y
-    fits = []
-    for share in np.linspace(0.0, 0.98, 15):
-        weight = 1.0 / ((1.0 - share) + share * eigenvalues)
-        normal = design.T @ (weight[:, None] * design)
-        inverse = np.linalg.inv(normal)
-        line = inverse @ (design.T @ (weight * seen))
-        variance = float(weight @ (seen - design @ line) ** 2) / (n - 2)
-        minus_two_log_likelihood = (
-            (n - 2) * math.log(max(variance, 1e-300))
-            - float(np.sum(np.log(weight)))
-            + math.log(float(np.linalg.det(normal)))
-        )
-        fits.append((minus_two_log_likelihood, float(line[1]), math.sqrt(variance * float(inverse[1, 1]))))
-    best = min(fits)[0]
-    plausible = [(slope, error) for likelihood, slope, error in fits if likelihood <= best + _CHI2_95]
-    return min(plausible, key=lambda fit: abs(fit[0]) / max(fit[1], 1e-300))
+    slope, error = fit_lines(blocks.place[None, :], blocks.flow)
+    return Slope(100.0 * float(slope[0]), 100.0 * float(error[0]), len(blocks.flow) - 2)

@@ -77,7 +77,7 @@ def test_clean_logs_raise_no_alarm(count):
 
 def stopped(m, at, length, _unit):
     dm = np.diff(m)
-    dm[at : at + length] = 0.3 * (dm[at : at + length] - _unit)
+    dm[at : at + length] = 0.3 * (dm[at : at + length] - dm[at : at + length].mean())
     return np.concatenate([[m[0]], m[0] + np.cumsum(dm)])
 
 
