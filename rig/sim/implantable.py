@@ -1,26 +1,38 @@
 """A simulated programmable implantable pump: programs, boluses, counters, alarms, event log, battery, resets.
 
-What it does is that of docs/reference/rpu-1.md, level 1 (sections 5, 6, 8, 9); it knows nothing of bytes.
+What it does is that of docs/reference/rpu-1.md (sections 5, 6, 8, 9); it knows nothing of bytes.
 It believes what it was programmed to: its counter and reservoir come from rotor steps at nominal volume,
 while the fluid path delivers what it really delivers. All amounts are integers in nl and s, and exact.
 
-NOT modelled: level 2 (flex, periodic, patient, priming and bridge boluses), tones as sounds, the user's
-magnet other than holding the rotor, telemetry range, drug chemistry, ageing of the battery by use (it
-droops with time alone).
+Where that text leaves it open: a period of PB that falls into another bolus begins and ends on record in its
+time, with what was left for it in GOT; after a reset PB begins with its first bolus; a reset by command does
+not keep the program (KEEP 0); a stall once begun is noticed even if PB pauses meanwhile.
+
+NOT modelled: tones as sounds (what sounds can be asked), the user's magnet other than holding the rotor,
+telemetry range, drug chemistry, ageing of the battery by use (it droops with time alone), timers other than
+the clock that drift.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, WorldClock
 from rig.sim.pump_course import PumpCourse
-from rig.sim.pump_words import BLOCKING, Bolus, Limits, Program, RequestDenied
+from rig.sim.pump_patient import PatientBolus
+from rig.sim.pump_program import Bolus, BolusOrder, Program
+from rig.sim.pump_words import BLOCKING, DENIAL_CAUSES, Limits, RequestDenied
+
+TONE_TEST_NS = 3 * NS_PER_S
 
 
 class ImplantablePump(PumpCourse):
     """The pump. Faults are plain attributes, effective at once: ``rotor_held`` (a magnet; or
-    :meth:`hold_rotor`), ``stall_notice_s``, ``counter_stuck``, ``write_check_fails``, ``clock_drift_ppm``,
-    those of ``battery``; and the methods :meth:`damage_memory`, :meth:`reset`.
+    :meth:`hold_rotor`), ``stall_notice_s`` (inf: never), ``counter_stuck``, ``write_check_fails``,
+    ``denies_boluses`` (though they are allowed); ``own_clock.drift_ppm``; those of ``battery``, ``alarms``
+    (late, silent, missing), ``patient`` (lock-out and maximum ignored), ``events`` (a log that lies) and
+    ``fluid`` (rate error, wear, free flow); and the methods :meth:`damage_memory`, :meth:`reset`.
     """
 
     def __init__(
@@ -41,8 +53,12 @@ class ImplantablePump(PumpCourse):
     def commit(self, program: Program) -> int:
         """Make ``program`` active; the number of its PROG record."""
         if program.mode == "SB":
-            return self._begin_bolus(program)
+            order = BolusOrder("SB", program.vol, Fraction(program.dur))
+            self._give(order, program.pairs(), program)
+            return self.events.newest("PROG")
         if program.mode != "STOP":
+            if not program.is_complete:
+                raise RequestDenied("04")
             self._refuse_if_busy_or_blocked()
         if self.write_check_fails:
             raise RequestDenied("0B", AREA="PROG")
@@ -52,34 +68,71 @@ class ImplantablePump(PumpCourse):
             if program.mode == "STOP":
                 self._become_stopped("PROG", "STOP")
             else:
-                self.basal = program
-                self._note("START", RATE=program.rate)
+                self._begin_basal(program)
         return self.events.newest("PROG")
 
-    def _begin_bolus(self, program: Program) -> int:
+    def prime(self, volume_nl: int, rate_nl_h: int) -> int:
+        """Give ``volume_nl`` at ``rate_nl_h``; the number of its BOLUS_GRANT record."""
+        return self._give(BolusOrder("PRIME", volume_nl, Fraction(volume_nl * 3600, rate_nl_h)))
+
+    def bridge(self, old_ng_ml: int, new_ng_ml: int, volume_nl: int, duration_s: int) -> int:
+        """Give what is left of the old drug in ``duration_s``; the number of its BOLUS_GRANT record."""
+        order = BolusOrder("BRIDGE", volume_nl, Fraction(duration_s))
+        return self._give(order, {"MODE": "BRIDGE", "OLD": old_ng_ml, "NEW": new_ng_ml})
+
+    def set_patient_bolus(self, settings: PatientBolus) -> None:
+        with self._moment():
+            self.patient.settings = settings
+            self._note("PROG", MODE="PTM", **settings.pairs())
+
+    def press_button(self) -> int:
+        """The patient's request; the number of its BOLUS_GRANT record."""
+        settings = self.patient.settings
+        number = self._give(BolusOrder("PTM", settings.vol, Fraction(settings.dur)))
+        self.patient.grant(self.clock.now_ns())
+        return number
+
+    def _give(
+        self, order: BolusOrder, prog: dict[str, object] | None = None, program: Program | None = None
+    ) -> int:
+        """Begin a bolus, or put on record that and why it was refused; ``prog`` is its PROG record."""
+        request = {"SRC": order.source, "VOL": order.vol, "DUR": order.dur}
         try:
-            self._refuse_if_busy_or_blocked()
-            if self._memory_lost or self.write_check_fails:
-                raise RequestDenied("0B", AREA="PROG")
-            if program.vol * 3600 < self.basal.rate * program.dur:  # it replaces the basal rate: never slower
-                raise RequestDenied("03", KEY="VOL")
+            self._refuse_bolus(order)
         except RequestDenied as denied:
-            names = {"06": "BUSY", "0A": "ALARM", "0B": "MEMORY", "03": "RANGE"}
             with self._moment():
-                self._note("BOLUS_REQ", SRC="SB", VOL=program.vol, DUR=program.dur)
-                self._note("BOLUS_DENY", SRC="SB", CAUSE=names[denied.code])
+                self._note("BOLUS_REQ", **request)
+                self._note("BOLUS_DENY", SRC=order.source, CAUSE=DENIAL_CAUSES[denied.code])
             raise
         with self._moment():
-            self._note("BOLUS_REQ", SRC="SB", VOL=program.vol, DUR=program.dur)
-            self._note("PROG", **program.pairs())
-            self._note("BOLUS_GRANT", SRC="SB")
-            self.bolus = Bolus(program, self.clock.now_ns() + program.dur * NS_PER_S, self.count.now())
-        return self.events.newest("PROG")
+            self._note("BOLUS_REQ", **request)
+            if prog:
+                self._note("PROG", **prog)
+            self._note("BOLUS_GRANT", SRC=order.source)
+            self.bolus = Bolus(order, self.clock.now_ns(), self.count.now(), program)
+        return self.events.newest("BOLUS_GRANT")
+
+    def _refuse_bolus(self, order: BolusOrder) -> None:
+        """The states that refuse a bolus, in the order of section 4, item 7."""
+        source, stopped = order.source, self.basal.mode == "STOP"
+        if source in ("PTM", "BRIDGE") and stopped:
+            raise RequestDenied("04")
+        if source == "PTM" and not self.patient.settings.enabled:
+            raise RequestDenied("04")
+        self._refuse_if_busy_or_blocked()
+        if self._memory_lost or (source == "SB" and self.write_check_fails):
+            raise RequestDenied("0B", AREA="PROG")
+        if source == "PTM":
+            self.patient.refuse_if_too_soon(self.clock.now_ns())
+        if source != "BRIDGE" and order.nl_h < self.basal.highest_nl_h:  # it replaces it: never slower
+            raise RequestDenied("03", KEY="RATE" if source == "PRIME" else "VOL")
+        if self.denies_boluses:
+            raise RequestDenied("07" if source == "PTM" else "06", LEFT=order.dur)
 
     def _refuse_if_busy_or_blocked(self) -> None:
         if self.bolus:
             raise RequestDenied("06", LEFT=self.bolus_left_s)
-        for alarm in self.alarms_in_order():
+        for alarm in self.alarms.in_order():
             if alarm in BLOCKING:
                 raise RequestDenied("0A", ID=alarm)
 
@@ -100,22 +153,26 @@ class ImplantablePump(PumpCourse):
         return before_nl
 
     def set_clock(self, clock_s: int) -> int:
+        """Set the pump's own clock; what it showed before."""
         before_s = self.clock_s
         with self._moment():
-            self._clock_s, self._clock_set_ns = clock_s, self.clock.now_ns()
+            self.own_clock.set(clock_s)
             self._note("CLOCK", OLD=before_s, NEW=clock_s)
         return before_s
 
     def acknowledge(self, alarm: str) -> None:
-        if alarm not in self.on:
+        if alarm not in self.alarms.on:
             raise RequestDenied("04")
-        if alarm in self.acknowledged:
+        if alarm in self.alarms.acknowledged:
             return
         with self._moment():
-            self.acknowledged.add(alarm)
+            self.alarms.acknowledged.add(alarm)
             self._note("ALARM_ACK", ID=alarm)
             if alarm == "MEMORY_WARNING":
                 self._memory_warning = False
+
+    def test_tone(self, kind: str) -> None:
+        self._tone_test, self._tone_test_until_ns = kind, self.clock.now_ns() + TONE_TEST_NS
 
     # Faults
 
@@ -153,29 +210,35 @@ class ImplantablePump(PumpCourse):
                 self._memory_warning = True
 
     def reset(self, cause: str = "POWER", *, keep_program: bool = True) -> None:
-        """Power or watchdog reset: a second of silence with the rotor at rest, then the basal program goes
-        on."""
+        """A reset: a second of silence with the rotor at rest. After one of power or watchdog the basal program
+        goes on, unless it was lost; after one by command (CMD) the program is STOP."""
         now_ns = self.clock.now_ns()
         self.reset_until_ns = now_ns + NS_PER_S
         self._drive()
-        self.clock.call_at(self.reset_until_ns, lambda: self._restart(cause, keep_program))
+        keeps = keep_program and cause != "CMD"
+        self.clock.call_at(self.reset_until_ns, lambda: self._restart(cause, keeps))
 
     def _restart(self, cause: str, keep_program: bool) -> None:
         self.on_reset()
         with self._moment():
             self._note("RESET", CAUSE=cause, KEEP=int(keep_program))
-            was_stopped = self.basal.mode == "STOP" and not self.bolus
+            was_stopped = self.source == "NONE"
             self.staged = None
+            self.patient.reset()
+            self._tone_test_until_ns = -1
             self._up_since_ns = self.clock.now_ns()
             self._stall_since_ns, self._stalled, self._stopped_too_long = None, False, False
-            self.acknowledged.clear()
-            if not keep_program:
+            self.alarms.acknowledged.clear()
+            if cause == "CMD":
+                self._memory_lost = False
+            elif not keep_program:
                 self._note("MEMERR", AREA="PROG", FATAL=1)
                 self._memory_lost = True
             if self.basal.mode == "STOP" or not keep_program:
-                self._become_stopped("RESET" if keep_program else "MEM", "RESET")
+                self._become_stopped("MEM" if self._memory_lost else "RESET", "RESET")
             else:
                 self._end_bolus("RESET")
-                self._note("START", RATE=self.basal.rate)
+                self._end_period("RESET")
+                self._begin_basal(self.basal)
             if was_stopped:
                 self._stopped_since_ns = self.clock.now_ns()

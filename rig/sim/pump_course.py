@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, WorldClock
+from rig.sim.pump_program import HOUR_NS, Bolus, BolusOrder, Program
 from rig.sim.pump_state import PumpState
-from rig.sim.pump_words import STOPPING, Limits, LogRecord, Program
+from rig.sim.pump_words import STOPPING, Limits, LogRecord
 
 STOPPED_TOO_LONG_S = 172_800
 
@@ -44,40 +45,69 @@ class PumpCourse(PumpState):
             self._note("BATT", STATE=self.battery.state, MV=self.battery.mv)
         self._drive()
         self._judge_alarms()
-        self._drive()
         numbered: dict[tuple[str, object], LogRecord] = {}
         for record in self.events.write(self.clock_s):
             numbered[record.code, record.arguments.get("ID")] = record
         for alarm, is_on in self._alarm_changes:
-            self.on_alarm(alarm, is_on, numbered["ALARM_ON" if is_on else "ALARM_OFF", alarm])
+            if alarm not in self.alarms.silent:
+                self.on_alarm(alarm, is_on, numbered["ALARM_ON" if is_on else "ALARM_OFF", alarm])
         self._wait_for_next()
 
-    def _battery_changed(self) -> None:
+    def _set_anew(self) -> None:
         with self._moment():
             pass
 
     def _note(self, code: str, **arguments: object) -> None:
         self.events.note(code, **arguments)
 
+    # Programs and boluses begin and end
+
+    def _begin_basal(self, program: Program) -> None:
+        self._end_period("STOP")
+        self.basal, self._next_period_ns = program, None
+        if program.mode == "PB":
+            self._begin_period()
+        self._note("START", RATE=math.floor(self._due() * HOUR_NS))
+
     def _become_stopped(self, stop_cause: str, bolus_cause: str) -> None:
-        was_stopped = self.basal.mode == "STOP" and not self.bolus
+        was_stopped = self.source == "NONE"
         self._end_bolus(bolus_cause)
-        self.basal = Program()
+        self._end_period(bolus_cause)
+        self.basal, self._next_period_ns = Program(), None
         if not was_stopped:
             self._note("STOP", CAUSE=stop_cause)
 
     def _end_bolus(self, cause: str) -> None:
         if self.bolus is None:
             return
-        got_nl = math.floor(self.count.now() - self.bolus.believed_before)
-        self._note("BOLUS_END", SRC="SB", VOL=self.bolus.program.vol, GOT=got_nl, CAUSE=cause)
+        got = self.count.now() - self.bolus.believed_before
+        self._by_boluses += got
+        self._note_end(self.bolus.order, got, cause)
         self.bolus = None
+
+    def _begin_period(self) -> None:
+        """The next bolus of the PB program, by its own period, even while another bolus runs instead of it."""
+        now_ns, basal = self.clock.now_ns(), self.basal
+        order = BolusOrder("PB", basal.vol, Fraction(basal.dur))
+        self.period = Bolus(order, now_ns, self._by_basal())
+        self._next_period_ns = now_ns + basal.interval * NS_PER_S
+        self._note("BOLUS_GRANT", SRC="PB")
+
+    def _end_period(self, cause: str) -> None:
+        if self.period:
+            self._note_end(self.period.order, self._by_basal() - self.period.believed_before, cause)
+            self.period = None
+
+    def _note_end(self, order: BolusOrder, got: Fraction, cause: str) -> None:
+        self._note("BOLUS_END", SRC=order.source, VOL=order.vol, GOT=math.floor(got), CAUSE=cause)
+
+    # What follows of it
 
     def _drive(self) -> None:
         """Turn the rotor at the rate that is due, if it can; keep the count."""
         now_ns = self.clock.now_ns()
-        driven = bool(self._due()) and not self.resetting
-        turning = self._due() if driven and not self._rotor_held else Fraction(0)
+        due = Fraction(0) if self.resetting else self._due()
+        turning = Fraction(0) if self._rotor_held else due
         self.fluid.drive(float(turning * NS_PER_S))
         self.count.turn(turning)
         if self.source != "NONE":
@@ -85,9 +115,9 @@ class PumpCourse(PumpState):
             self._stopped_too_long = False
         elif self._stopped_since_ns is None:
             self._stopped_since_ns = now_ns
-        if not (driven and self._rotor_held):
+        if turning or self.resetting or self.source == "NONE":
             self._stall_since_ns = None
-        elif self._stall_since_ns is None:
+        elif due and self._stall_since_ns is None:
             self._stall_since_ns = now_ns
 
     def _judge_alarms(self) -> None:
@@ -105,20 +135,15 @@ class PumpCourse(PumpState):
             "STOPPED_48H": self._stopped_too_long,
             "MEMORY_FAILURE": self._memory_lost,
         }
-        for alarm, is_on in conditions.items():
-            if is_on == (alarm in self.on):
-                continue
+        stopping = None
+        for alarm, is_on in self.alarms.judge(conditions, self.clock.now_ns()):
             self._alarm_changes.append((alarm, is_on))
             self._note("ALARM_ON" if is_on else "ALARM_OFF", ID=alarm)
-            if is_on:
-                self.on.add(alarm)
-            else:
-                self.on.discard(alarm)
-                self.acknowledged.discard(alarm)
             if is_on and alarm in STOPPING:
-                self._become_stopped(STOPPING[alarm], "ALARM")
-                self._drive()
-        if self._stalled and self._stall_since_ns is None:  # stopped by an alarm of this moment
+                stopping = stopping or STOPPING[alarm]
+        if stopping:
+            self._become_stopped(stopping, "ALARM")
+            self._drive()
             self._judge_alarms()
 
     # What happens by itself
@@ -131,30 +156,36 @@ class PumpCourse(PumpState):
         with self._moment():
             if self.bolus and self.bolus.end_ns <= now_ns:
                 self._end_bolus("DONE")
-            if self._stall_since_ns is not None and self._notice_ns() <= now_ns and not self._stalled:
-                self._stalled = bool(self._due())
-                if self._stalled:
-                    self._note("STALL_ON", DELIV=self.delivered_nl)
+            if self.period and self.period.end_ns <= now_ns:
+                self._end_period("DONE")
+            if self._next_period_ns is not None and self._next_period_ns <= now_ns:
+                self._begin_period()
+            if self._notice_ns() <= now_ns and not self._stalled:
+                self._stalled = True
+                self._note("STALL_ON", DELIV=self.delivered_nl)
             if self.source == "NONE" and self.stopped_s >= STOPPED_TOO_LONG_S:
                 self._stopped_too_long = True
 
-    def _notice_ns(self) -> int:
-        assert self._stall_since_ns is not None
+    def _notice_ns(self) -> float:
+        if self._stall_since_ns is None or math.isinf(self.stall_notice_s):
+            return math.inf
         return self._stall_since_ns + round(self.stall_notice_s * NS_PER_S)
 
     def _next_own_ns(self) -> float:
         """When something happens next without being asked."""
-        times: list[float] = [math.inf]
-        if self.bolus:
-            times.append(self.bolus.end_ns)
-        if self._stall_since_ns is not None and not self._stalled:
+        times: list[float] = [self.battery.next_change_ns(), self.alarms.next_ns()]
+        times += [bolus.end_ns for bolus in (self.bolus, self.period) if bolus]
+        if self._next_period_ns is not None:
+            times.append(self._next_period_ns)
+        if self.basal.mode == "FLEX":
+            times.append(self.own_clock.reaches_ns(self.basal.next_step_s(self.clock_s)))
+        if not self._stalled:
             times.append(self._notice_ns())
         if self._stopped_since_ns is not None and not self._stopped_too_long:
             times.append(self._stopped_since_ns + STOPPED_TOO_LONG_S * NS_PER_S)
-        for left_nl, alarm in ((self.low_nl, "LOW_RESERVOIR"), (0, "EMPTY_RESERVOIR")):
-            if alarm not in self.on and (left_nl or alarm == "EMPTY_RESERVOIR"):
+        for alarm, left_nl in (("LOW_RESERVOIR", self.low_nl), ("EMPTY_RESERVOIR", 0)):
+            if self.alarms.may_come(alarm) and (left_nl or alarm == "EMPTY_RESERVOIR"):
                 times.append(self.count.reaches_ns(left_nl))
-        times.append(self.battery.next_change_ns())
         return min(times)
 
     def _wait_for_next(self) -> None:
@@ -162,7 +193,7 @@ class PumpCourse(PumpState):
         due = self._next_own_ns()
         if math.isinf(due) or (self._wake_ns is not None and self._wake_ns <= due):
             return
-        self._wake_ns = wake_ns = int(due)
+        self._wake_ns = wake_ns = math.ceil(due)
 
         def wake() -> None:
             if self._wake_ns == wake_ns:

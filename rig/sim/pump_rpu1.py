@@ -1,45 +1,38 @@
-"""The wire of the simulated pump: RPU/1, level 1, as docs/reference/rpu-1.md says (its sections are named
-below).
+"""The wire of the simulated pump: RPU/1, levels 1 and 2, as docs/reference/rpu-1.md says (its sections are
+named below).
 
 Line ``> AA SS VERB [WORD] [KEY=value ...]*CCCC`` CR LF; reply ``<``, notice ``!``; CRC-16/CCITT-FALSE of
 the text. What the pump itself does is in :mod:`rig.sim.implantable`.
 
-NOT modelled: level 2 (answered with error 02), a bus with several devices, gaps inside a line.
+NOT modelled: a bus with several devices, gaps inside a line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from rig.sim import rpu1_reading
 from rig.sim.implantable import ImplantablePump
-from rig.sim.line import NS_PER_S, SerialLine, WorldClock
-from rig.sim.pump_words import LogRecord, Program, RequestDenied, alarm_class
+from rig.sim.line import SerialLine, WorldClock
+from rig.sim.pump_patient import PatientBolus
+from rig.sim.pump_program import Program
+from rig.sim.pump_words import LogRecord, RequestDenied, alarm_class
 from rig.sim.rpu1_lines import PREFIX, crc16, joined, line, string_value
-from rig.sim.rpu1_requests import read_request
+from rig.sim.rpu1_reading import Pairs
+from rig.sim.rpu1_requests import read_request, read_steps
+from rig.sim.rpu1_tokens import Tokens
 
 LINE_LIMIT = 256
 BYTE_GAP_NS = 500_000_000  # a partial line is discarded after it
 QUIET_NS = 20_000_000  # before a notice
-STAGE_LIFE_S, ACTION_LIFE_S = 600, 60
-
-
-@dataclass(frozen=True)
-class Token:
-    value: int
-    until_ns: int
-    purpose: str
-
-
-Pairs = dict[str, object]
 
 
 class SimulatedPump:
-    """A pump unit on its line. Plain attributes: ``maker``, ``model``, ``serial``, ``firmware``,
-    ``address``, ``silent`` (telemetry out), ``processing_s``, ``next_tokens`` (given out before the drawn
-    ones); faults of the line in ``line``, of the pump in ``unit``.
+    """A pump unit on its line. Plain attributes: ``maker``, ``model``, ``serial``, ``firmware``, ``level`` (1
+    refuses what came with 2), ``address``, ``silent`` (telemetry out), ``processing_s``; faults of the line in
+    ``line``, of the pump in ``unit``.
     """
 
     def __init__(
@@ -55,25 +48,24 @@ class SimulatedPump:
         self.clock, self.unit = clock, unit
         self.line = SerialLine(clock, baud)
         self.maker, self.model, self.serial, self.firmware = "infusion-rig sim", "RPU-Sim", serial, "1.0"
+        self.level = 2
         self.address = address
         self.processing_s = 0.005
         self.silent = False
-        self.next_tokens: list[int] = []
-        self._random = random
+        self.tokens = Tokens(clock, random)
         self._input = b""
         self._overlong = False
         self._heard_ns = clock.now_ns()
         self._remembered: tuple[str, bytes] | None = None
-        self._stage: Token | None = None
-        self._action: Token | None = None
-        self._last_token = -1
+        self._reset_due = False
         self._notice_seq = 0
         self._notices: list[str] = []
         self._notice_due = False
         self._verbs: dict[str, Callable[[str, dict[str, str]], Pairs]] = {
             "ID": self._id, "GET": self._get, "SET": self._set, "COMMIT": self._commit,
             "STOP": self._stop, "LOG": self._log, "REFILL": self._refill, "BATT": self._batt,
-            "CLK": self._clk, "ALARM": self._alarm,
+            "CLK": self._clk, "ALARM": self._alarm, "PTM": self._ptm, "PRIME": self._prime,
+            "BRIDGE": self._bridge, "RST": self._rst,
         }  # fmt: skip
         unit.on_alarm = self._announce
         unit.on_reset = self._forget
@@ -117,6 +109,9 @@ class SimulatedPump:
 
     def _reply(self, data: bytes) -> None:
         self.line.answer(data, self.processing_s)
+        if self._reset_due:
+            self._reset_due = False
+            self.clock.call_at(self.line.quiet_since_ns, lambda: self.unit.reset("CMD"))
 
     def _announce(self, alarm: str, is_on: bool, record: LogRecord) -> None:
         self._notices.append(
@@ -152,7 +147,7 @@ class SimulatedPump:
     def _forget(self) -> None:
         """A reset: all that lives in working memory."""
         self._input, self._overlong, self._remembered = b"", False, None
-        self._stage = self._action = None
+        self.tokens.void()
         self._notice_seq, self._notices = 0, []
 
     # Requests (section 4)
@@ -165,109 +160,107 @@ class SimulatedPump:
         return f"OK {joined(pairs, '=', ' ')}".rstrip()
 
     def _carry_out(self, text: str) -> Pairs:
-        request = read_request(text, self.unit.limits)
+        if self.tokens.stage_is_over:
+            self.unit.staged = None
+        request = read_request(text, self.unit.limits, self.level)
         return self._verbs[request.verb](request.word, request.values)
-
-    # Tokens (section 5)
-
-    def _new_token(self, purpose: str, life_s: int) -> Token:
-        value = self._last_token
-        while value == self._last_token:
-            value = self.next_tokens.pop(0) if self.next_tokens else int(self._random.integers(0x10000))
-        self._last_token = value
-        return Token(value, self.clock.now_ns() + life_s * NS_PER_S, purpose)
-
-    def _valid(self, token: Token | None, given: str, purpose: str) -> bool:
-        return (
-            token is not None
-            and token.purpose == purpose
-            and token.value == int(given, 16)
-            and self.clock.now_ns() < token.until_ns
-        )
-
-    def _expire_stage(self) -> None:
-        if self._stage is not None and self.clock.now_ns() >= self._stage.until_ns:
-            self._stage = self.unit.staged = None
 
     # Verbs (section 7)
 
     def _id(self, word: str, _values: dict[str, str]) -> Pairs:
-        limits = self.unit.limits
         if word == "LIMITS":
-            return {
-                "RMIN": limits.rate_min, "RMAX": limits.rate_max, "MIN": limits.minimum_rate,
-                "BMIN": limits.bolus_min, "BMAX": limits.bolus_max, "BRMAX": limits.bolus_rate_max,
-                "DMIN": limits.duration_min, "DMAX": limits.duration_max, "RESMAX": limits.reservoir_max,
-                "LOWMAX": limits.low_max, "PULSE": limits.pulse, "LOGCAP": limits.log_capacity,
-            }  # fmt: skip
+            return rpu1_reading.limits(self.unit.limits)
         names = {"MAKER": self.maker, "MODEL": self.model, "SERIAL": self.serial, "FW": self.firmware}
-        return {key: string_value(text) for key, text in names.items()} | {"PROTO": 1, "LEVEL": 1}
+        return {key: string_value(text) for key, text in names.items()} | {"PROTO": 1, "LEVEL": self.level}
 
-    def _get(self, word: str, _values: dict[str, str]) -> Pairs:
-        unit = self.unit
-        if word == "STATUS":
-            return {
-                "MODE": unit.mode, "RUN": int(unit.running), "SRC": unit.source, "RATE": unit.rate_nl_h,
-                "LEFT": unit.bolus_left_s, "DELIV": unit.delivered_nl, "RES": unit.reservoir_nl,
-                "BATT": unit.battery.mv, "ERI": unit.battery.eri_left_days, "ALARMS": f"{unit.mask(unit.on):04X}",
-                "STOPT": unit.stopped_s, "UP": unit.up_s, "CLK": unit.clock_s, "LOG": unit.log_last,
-            }  # fmt: skip
+    def _get(self, word: str, values: dict[str, str]) -> Pairs:
         if word == "PROGRAM":
-            if unit.memory_lost:
-                raise RequestDenied("0B", AREA="PROG")
-            if unit.bolus:
-                return unit.bolus.program.pairs() | {"THEN": unit.basal.mode}
-            return unit.basal.pairs()
+            return rpu1_reading.active_program(self.unit, values.get("GROUP"))
         if word == "STAGED":
-            self._expire_stage()
-            if unit.staged is None:
-                raise RequestDenied("04")
-            return unit.staged.pairs()
-        return {
-            "RES": unit.reservoir_nl, "LOW": unit.low_nl, "FILL": unit.count.fill_nl, "FILLT": unit.count.fill_clock_s,
-        }  # fmt: skip
+            return rpu1_reading.staged_program(self.unit, values.get("GROUP"))
+        tell = {
+            "STATUS": rpu1_reading.status,
+            "RES": rpu1_reading.reservoir,
+            "PTM": rpu1_reading.patient_bolus,
+        }
+        return tell[word](self.unit)
 
     def _set(self, _word: str, values: dict[str, str]) -> Pairs:
-        numbers = {key.lower(): int(value) for key, value in values.items() if key != "MODE"}
-        program = Program(values["MODE"], **numbers)
-        if program.mode == "MIN":
-            program = Program("MIN", rate=self.unit.limits.minimum_rate, conc=program.conc)
-        if program.mode == "SB" and program.vol * 3600 > self.unit.limits.bolus_rate_max * program.dur:
-            raise RequestDenied("03", KEY="VOL")
-        self.unit.staged = program
-        self._stage = self._new_token("COMMIT", STAGE_LIFE_S)
-        return {"TOKEN": f"{self._stage.value:04X}", "EXP": STAGE_LIFE_S}
+        if "GROUP" in values:
+            group, staged = int(values["GROUP"]), self.unit.staged
+            if staged is None or values["GROUP"] not in staged.week:
+                raise RequestDenied("03", KEY="GROUP")
+            self.unit.staged = staged.with_group(group, read_steps(values["STEPS"]))
+        else:
+            self.unit.staged = self._program(values)
+        return self.tokens.issue("COMMIT", {})
+
+    def _program(self, values: dict[str, str]) -> Program:
+        number = {key: int(text) for key, text in values.items() if key not in ("MODE", "MAP")}
+        return Program(
+            values["MODE"],
+            rate=self.unit.limits.minimum_rate if values["MODE"] == "MIN" else number.get("RATE", 0),
+            vol=number.get("VOL", 0),
+            dur=number.get("DUR", 0),
+            interval=number.get("INT", 0),
+            week=values.get("MAP", ""),
+            conc=number.get("CONC", 0),
+        )
 
     def _commit(self, _word: str, values: dict[str, str]) -> Pairs:
-        self._expire_stage()
+        self.tokens.check("COMMIT", values["TOKEN"])
         program = self.unit.staged
-        if program is None or not self._valid(self._stage, values["TOKEN"], "COMMIT"):
-            raise RequestDenied("05")
+        assert program is not None  # as long as its token is valid
         number = self.unit.commit(program)
-        self._stage = self.unit.staged = None
+        self.tokens.use_up("COMMIT")
+        self.unit.staged = None
         return {"MODE": program.mode, "DELIV": self.unit.delivered_nl, "LOG": number}
 
     def _stop(self, _word: str, values: dict[str, str]) -> Pairs:
         if "TOKEN" not in values:
-            self._action = self._new_token("STOP", ACTION_LIFE_S)
-            return {"TOKEN": f"{self._action.value:04X}", "EXP": ACTION_LIFE_S}
-        if not self._valid(self._action, values["TOKEN"], "STOP"):
-            raise RequestDenied("05")
-        self._stage = self._action = None
+            return self.tokens.issue("STOP", values)
+        self.tokens.check("STOP", values["TOKEN"])
+        self.tokens.void()
         self.unit.stop()
         return {"MODE": "STOP", "DELIV": self.unit.delivered_nl}
 
+    def _ptm(self, word: str, values: dict[str, str]) -> Pairs:
+        if word == "ACTIVATE":
+            return self._granted(self.unit.press_button())
+        enabled, vol, dur, lock, maximum = (int(values[key]) for key in ("EN", "VOL", "DUR", "LOCK", "MAX"))
+        self.unit.set_patient_bolus(PatientBolus(enabled, vol, dur, lock, maximum))
+        return self.unit.patient.settings.pairs()
+
+    def _prime(self, _word: str, values: dict[str, str]) -> Pairs:
+        if "TOKEN" not in values:
+            return self.tokens.issue("PRIME", values)
+        asked = self.tokens.check("PRIME", values["TOKEN"])
+        number = self.unit.prime(int(asked["VOL"]), int(asked["RATE"]))
+        self.tokens.use_up("PRIME")
+        return self._granted(number)
+
+    def _bridge(self, _word: str, values: dict[str, str]) -> Pairs:
+        if "TOKEN" not in values:
+            return self.tokens.issue("BRIDGE", values)
+        asked = self.tokens.check("BRIDGE", values["TOKEN"])
+        old, new, vol, dur = (int(asked[key]) for key in ("OLD", "NEW", "VOL", "DUR"))
+        number = self.unit.bridge(old, new, vol, dur)
+        self.tokens.use_up("BRIDGE")
+        return self._granted(number)
+
+    def _granted(self, number: int) -> Pairs:
+        return {"LEFT": self.unit.bolus_left_s, "DELIV": self.unit.delivered_nl, "LOG": number}
+
+    def _rst(self, _word: str, values: dict[str, str]) -> Pairs:
+        if "TOKEN" not in values:
+            return self.tokens.issue("RST", values)
+        self.tokens.check("RST", values["TOKEN"])
+        self.tokens.use_up("RST")
+        self._reset_due = True
+        return {"DELIV": self.unit.delivered_nl}
+
     def _log(self, _word: str, values: dict[str, str]) -> Pairs:
-        kept = self.unit.log
-        first = kept[0].number if kept else 0
-        start = max(int(values["FROM"]), first) - first
-        records = [kept[index] for index in range(start, min(start + 2, len(kept)))]
-        more = bool(records) and records[-1].number < self.unit.log_last
-        pairs: Pairs = {"FIRST": first, "LAST": self.unit.log_last, "N": len(records), "MORE": int(more)}
-        for index, record in enumerate(records, 1):
-            arguments = joined(record.arguments, "/", ",")
-            pairs[f"R{index}"] = f"{record.number}:{record.clock_s}:{record.code}:{arguments}"
-        return pairs
+        return rpu1_reading.log(self.unit, int(values["FROM"]))
 
     def _refill(self, _word: str, values: dict[str, str]) -> Pairs:
         volume = int(values["VOL"])
@@ -275,11 +268,7 @@ class SimulatedPump:
         return {"VOL": volume, "LOW": self.unit.low_nl, "OLD": before}
 
     def _batt(self, _word: str, _values: dict[str, str]) -> Pairs:
-        unit = self.unit
-        return {
-            "MV": unit.battery.mv, "ERI": unit.battery.eri_left_days, "EOS": unit.battery.eos_left_days,
-            "ERIMV": unit.battery.eri_threshold_mv, "EOSMV": unit.battery.eos_threshold_mv, "STATE": unit.battery.state,
-        }  # fmt: skip
+        return rpu1_reading.battery(self.unit)
 
     def _clk(self, _word: str, values: dict[str, str]) -> Pairs:
         if "T" not in values:
@@ -289,11 +278,11 @@ class SimulatedPump:
 
     def _alarm(self, word: str, values: dict[str, str]) -> Pairs:
         unit = self.unit
+        if word == "TONE":
+            unit.test_tone(values["KIND"])
+            return {"KIND": values["KIND"]}
         if word == "ACK":
             unit.acknowledge(values["ID"])
-        masks = {"ON": f"{unit.mask(unit.on):04X}", "ACK": f"{unit.mask(unit.acknowledged):04X}"}
-        if word == "ACK":
-            return {"ID": values["ID"], **masks}
-        loud = {alarm_class(alarm) for alarm in unit.on - unit.acknowledged}
-        tone = "DUAL" if "CRIT" in loud else "SINGLE" if loud else "NONE"
-        return {**masks, "TONE": tone, "IDS": ",".join(unit.alarms_in_order()) or "NONE"}
+            return {"ID": values["ID"], **rpu1_reading.alarm_masks(unit)}
+        on = ",".join(unit.alarms.in_order()) or "NONE"
+        return {**rpu1_reading.alarm_masks(unit), "TONE": unit.alarms.tone, "IDS": on}

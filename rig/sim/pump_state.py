@@ -8,10 +8,14 @@ from fractions import Fraction
 
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, WorldClock
+from rig.sim.pump_alarms import Alarms
 from rig.sim.pump_battery import Battery
+from rig.sim.pump_clock import PumpClock
 from rig.sim.pump_count import VolumeCount
 from rig.sim.pump_log import EventLog
-from rig.sim.pump_words import ALARM_BITS, HOUR_NS, Bolus, Limits, LogRecord, Program
+from rig.sim.pump_patient import PatientButton
+from rig.sim.pump_program import HOUR_NS, Bolus, Program
+from rig.sim.pump_words import Limits, LogRecord
 
 
 class PumpState:
@@ -22,30 +26,34 @@ class PumpState:
     ) -> None:
         self.clock, self.fluid, self.limits = clock, fluid, limits
         self.basal = Program()
-        self.bolus: Bolus | None = None
+        self.bolus: Bolus | None = None  # instead of the basal program
+        self.period: Bolus | None = None  # the bolus of a PB program whose time it is
         self.staged: Program | None = None
+        self.patient = PatientButton()
         self.stall_notice_s = 60.0
         self.write_check_fails = False
-        self.clock_drift_ppm = 0.0
-        self.battery = Battery(clock, self._battery_changed)
+        self.denies_boluses = False
+        self.battery = Battery(clock, self._set_anew)
+        self.own_clock = PumpClock(clock, self._set_anew)
         self.events = EventLog(limits.log_capacity)
         self.log = self.events.kept
         self.count = VolumeCount(clock, reservoir_nl)
         self.low_nl = low_nl
-        self.on: set[str] = set()
-        self.acknowledged: set[str] = set()
+        self.alarms = Alarms()
         self.on_alarm: Callable[[str, bool, LogRecord], None] = lambda _alarm, _on, _record: None
         self.on_reset: Callable[[], None] = lambda: None
         self.reset_until_ns = -1
         self._rotor_held = self._stalled = False
         self._memory_warning = self._memory_lost = self._stopped_too_long = False
-        self._up_since_ns = self._clock_set_ns = clock.now_ns()
-        self._clock_s = 0
+        self._up_since_ns = clock.now_ns()
         self._stopped_since_ns: int | None = clock.now_ns()
         self._stall_since_ns: int | None = None
+        self._next_period_ns: int | None = None
+        self._by_boluses = Fraction(0)  # what those that are over delivered instead of the basal program
+        self._tone_test, self._tone_test_until_ns = "NONE", -1
 
-    def _battery_changed(self) -> None:
-        """The battery was set anew from outside."""
+    def _set_anew(self) -> None:
+        """Battery or clock were set anew from outside."""
 
     @property
     def log_last(self) -> int:
@@ -65,9 +73,7 @@ class PumpState:
 
     @property
     def clock_s(self) -> int:
-        passed_ns = self.clock.now_ns() - self._clock_set_ns
-        passed_ns += round(passed_ns * self.clock_drift_ppm * 1e-6)
-        return (self._clock_s + passed_ns // NS_PER_S) % 2**32
+        return self.own_clock.now_s
 
     @property
     def up_s(self) -> int:
@@ -81,12 +87,12 @@ class PumpState:
 
     @property
     def mode(self) -> str:
-        return self.bolus.program.mode if self.bolus else self.basal.mode
+        return "SB" if self.source == "SB" else self.basal.mode
 
     @property
     def source(self) -> str:
         if self.bolus:
-            return "SB"
+            return self.bolus.order.source
         return "NONE" if self.basal.mode == "STOP" else "BASAL"
 
     @property
@@ -99,19 +105,23 @@ class PumpState:
 
     def _due(self) -> Fraction:
         """The rate that is to be delivered now, in nl/ns."""
-        return (self.bolus.program if self.bolus else self.basal).nl_per_ns()
+        bolus = self.bolus or self.period
+        return bolus.nl_per_ns if bolus else self.basal.nl_per_ns(self.clock_s)
+
+    def _by_basal(self) -> Fraction:
+        """What it believes to have delivered other than by a bolus instead of the basal program."""
+        running = self.count.now() - self.bolus.believed_before if self.bolus else 0
+        return self.count.now() - self._by_boluses - running
 
     @property
     def bolus_left_s(self) -> int:
-        return -(-(self.bolus.end_ns - self.clock.now_ns()) // NS_PER_S) if self.bolus else 0
+        return self.bolus.left_s(self.clock.now_ns()) if self.bolus else 0
 
     @property
     def memory_lost(self) -> bool:
         return self._memory_lost
 
-    @staticmethod
-    def mask(alarms: set[str]) -> int:
-        return sum(1 << ALARM_BITS[alarm] for alarm in alarms)
-
-    def alarms_in_order(self) -> list[str]:
-        return sorted(self.on, key=ALARM_BITS.__getitem__)
+    @property
+    def sounds(self) -> str:
+        """What is to be heard now, a test of the tone included: NONE, SINGLE or DUAL."""
+        return self._tone_test if self.clock.now_ns() < self._tone_test_until_ns else self.alarms.tone

@@ -1,13 +1,9 @@
-"""The words of the simulated pump: programs, boluses, alarms, log records, limits (docs/reference/rpu-1.md)."""
+"""The words of the simulated pump: alarms, log records, limits, refusals (docs/reference/rpu-1.md)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
-from rig.sim.line import NS_PER_S
-
-HOUR_NS = 3600 * NS_PER_S
 ALARM_BITS = {
     "LOW_RESERVOIR": 0, "ERI": 1, "MEMORY_WARNING": 2, "EMPTY_RESERVOIR": 8, "END_OF_SERVICE": 9,
     "MOTOR_STALL": 10, "STOPPED_48H": 11, "MEMORY_FAILURE": 12,
@@ -19,41 +15,14 @@ RECORD_ORDER = (
     "RESET", "CLOCK", "REFILL", "MEMERR", "BATT", "STALL_ON", "STALL_RECOVER", "BOLUS_REQ", "BOLUS_DENY",
     "PROG", "ALARM_ON", "BOLUS_END", "STOP", "BOLUS_GRANT", "START", "ALARM_OFF", "ALARM_ACK",
 )  # fmt: skip
+# What a BOLUS_DENY record calls the error code.
+DENIAL_CAUSES = {
+    "03": "RANGE", "04": "STATE", "06": "BUSY", "07": "LOCKOUT", "08": "MAXDAY", "0A": "ALARM", "0B": "MEMORY",
+}  # fmt: skip
 
 
 def alarm_class(alarm: str) -> str:
     return "NONCRIT" if ALARM_BITS[alarm] < 8 else "CRIT"
-
-
-@dataclass(frozen=True)
-class Program:
-    """What is staged or active; of SB ``vol`` and ``dur``, of SC and MIN ``rate``."""
-
-    mode: str = "STOP"
-    rate: int = 0
-    vol: int = 0
-    dur: int = 0
-    conc: int = 0
-
-    def nl_per_ns(self) -> Fraction:
-        if self.mode == "SB":
-            return Fraction(self.vol, self.dur * NS_PER_S)
-        return Fraction(self.rate, HOUR_NS)
-
-    def pairs(self) -> dict[str, object]:
-        """As GET PROGRAM, GET STAGED and the PROG record tell it."""
-        if self.mode == "STOP":
-            return {"MODE": self.mode}
-        if self.mode == "SB":
-            return {"MODE": self.mode, "VOL": self.vol, "DUR": self.dur, "CONC": self.conc}
-        return {"MODE": self.mode, "RATE": self.rate, "CONC": self.conc}
-
-
-@dataclass(frozen=True)
-class Bolus:
-    program: Program
-    end_ns: int
-    believed_before: Fraction
 
 
 @dataclass(frozen=True)

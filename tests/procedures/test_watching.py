@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rig.sim.pump_words import Program
+from rig.sim.pump_program import Program
 
 
 def commits_of(scene):

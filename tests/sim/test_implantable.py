@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rig.clock.virtual import VirtualClock
 from rig.sim.fluid import FluidPath, Peristaltic
 from rig.sim.implantable import ImplantablePump
-from rig.sim.pump_words import BLOCKING, RECORD_ORDER, STOPPING, Program, RequestDenied
+from rig.sim.pump_program import Program
+from rig.sim.pump_words import BLOCKING, RECORD_ORDER, STOPPING, RequestDenied
 
 S = 10**9
 
@@ -40,7 +41,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule(rate=st.integers(2_000, 1_000_000))
     def basal(self, rate):
-        allowed = not self.pump.bolus and not self.pump.on & set(BLOCKING)
+        allowed = not self.pump.bolus and not self.pump.alarms.on & set(BLOCKING)
         done = self.commit(Program("SC", rate=rate))
         assert (done is not None) == allowed
         if done:
@@ -94,9 +95,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule(alarm=st.sampled_from(["LOW_RESERVOIR", "MOTOR_STALL", "EMPTY_RESERVOIR", "STOPPED_48H"]))
     def acknowledge(self, alarm):
-        if alarm in self.pump.on:
+        if alarm in self.pump.alarms.on:
             self.pump.acknowledge(alarm)
-            assert alarm in self.pump.acknowledged
+            assert alarm in self.pump.alarms.acknowledged
         else:
             with pytest.raises(RequestDenied) as denied:
                 self.pump.acknowledge(alarm)
@@ -118,17 +119,17 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         assert (pump.source == "NONE") == (pump.mode == "STOP")
         assert (pump.bolus is not None) == (pump.source == "SB")
         assert 0 <= pump.reservoir_nl <= 40_000_000
-        assert pump.acknowledged <= pump.on
+        assert pump.alarms.acknowledged <= pump.alarms.on
         assert pump.rate_nl_h <= 50_000 * 3600
-        if pump.on & set(STOPPING):
+        if pump.alarms.on & set(STOPPING):
             assert pump.mode == "STOP"
-        if "MOTOR_STALL" in pump.on:
+        if "MOTOR_STALL" in pump.alarms.on:
             assert not pump.running
             assert pump.source != "NONE"
         if not pump.resetting:
-            assert ("EMPTY_RESERVOIR" in pump.on) == (pump.reservoir_nl == 0)
-            assert ("LOW_RESERVOIR" in pump.on) == (pump.reservoir_nl <= pump.low_nl)
-            assert ("STOPPED_48H" in pump.on) == (pump.stopped_s >= 172_800)
+            assert ("EMPTY_RESERVOIR" in pump.alarms.on) == (pump.reservoir_nl == 0)
+            assert ("LOW_RESERVOIR" in pump.alarms.on) == (pump.reservoir_nl <= pump.low_nl)
+            assert ("STOPPED_48H" in pump.alarms.on) == (pump.stopped_s >= 172_800)
 
     @invariant()
     def the_log_is_without_gap_and_every_alarm_was_told_with_its_record(self):
@@ -148,7 +149,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         for alarm, is_on, _ in self.notices:
             assert (alarm in on) != is_on
             on = on | {alarm} if is_on else on - {alarm}
-        assert on == self.pump.on
+        assert on == self.pump.alarms.on
 
     @invariant()
     def each_bolus_granted_ends_once(self):

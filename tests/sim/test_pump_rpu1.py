@@ -99,20 +99,17 @@ def host(talk_to, pump, crc_line):
         ("LOG FROM=1 STATUS", "ERR 01"), ("A234567890123456X", "ERR 01"),
         # 2 verb and word
         ("FOO", "ERR 02"), ("GET", "ERR 02"),
-        ("GET PTM", "ERR 02"), ("ID STATUS", "ERR 02"), ("PTM ACTIVATE", "ERR 02"),
-        ("PRIME VOL=1 RATE=2000", "ERR 02"), ("RST", "ERR 02"),
-        ("ALARM TONE KIND=DUAL", "ERR 02"), ("STOP NOW", "ERR 02"),
+        ("GET ALL", "ERR 02"), ("ID STATUS", "ERR 02"), ("PTM", "ERR 02"), ("STOP NOW", "ERR 02"),
         ("FOO BAR=1 BAR=2", "ERR 02"),
         # 3 form
         ("SET", "ERR 01 KEY=MODE"), ("SET MODE=TURBO", "ERR 02 KEY=MODE"),
-        ("SET MODE=FLEX MAP=1111111", "ERR 02 KEY=MODE"),
-        ("SET MODE=PB VOL=1", "ERR 02 KEY=MODE"), ("SET RATE=5000", "ERR 01 KEY=MODE"),
+        ("SET RATE=5000", "ERR 01 KEY=MODE"),
         # 4 keys, left to right
         ("SET MODE=STOP RATE=5000", "ERR 02 KEY=RATE"), ("SET RATE=5000 MODE=SC RATE=x", "ERR 01 KEY=RATE"),
         ("SET MODE=SC RATE=05000", "ERR 01 KEY=RATE"), ("SET MODE=SC RATE=-1", "ERR 01 KEY=RATE"),
         ("SET MODE=SC RATE=1999", "ERR 03 KEY=RATE"), ("SET MODE=SC RATE=1000001", "ERR 03 KEY=RATE"),
         ("SET MODE=SC RATE=9999999999999999", "ERR 01 KEY=RATE"), ("SET MODE=SC CONC=4294967296", "ERR 03 KEY=CONC"),
-        ("SET MODE=SC MODE=SC RATE=2000", "ERR 01 KEY=MODE"), ("GET PROGRAM GROUP=1", "ERR 02 KEY=GROUP"),
+        ("SET MODE=SC MODE=SC RATE=2000", "ERR 01 KEY=MODE"), ("GET STATUS GROUP=1", "ERR 02 KEY=GROUP"),
         ("COMMIT TOKEN=12aB", "ERR 01 KEY=TOKEN"), ("COMMIT TOKEN=123", "ERR 01 KEY=TOKEN"),
         ("ALARM ACK ID=FIRE", "ERR 02 KEY=ID"), ("ID X=1", "ERR 02 KEY=X"), ("STOP TOKEN=12", "ERR 01 KEY=TOKEN"),
         ("REFILL VOL=40000001", "ERR 03 KEY=VOL"), ("REFILL VOL=1 LOW=10000001", "ERR 03 KEY=LOW"),
@@ -141,7 +138,7 @@ def test_step_one_works_on_every_allowed_value(host):
 
 def test_identity_and_limits(host, pump):
     assert host.ask("ID") == (
-        "OK MAKER=infusion-rig%20sim MODEL=RPU-Sim SERIAL=SIM-0001 FW=1.0 PROTO=1 LEVEL=1"
+        "OK MAKER=infusion-rig%20sim MODEL=RPU-Sim SERIAL=SIM-0001 FW=1.0 PROTO=1 LEVEL=2"
     )
     pump.maker = "Pümpe/5"
     assert "MAKER=P%C3%BCmpe%2F5 " in host.ask("ID")
@@ -533,7 +530,7 @@ def test_a_silent_pump_goes_on_delivering(host, pump):
 
 
 def test_a_stuck_counter_and_a_drifting_clock(host, unit, fluid):
-    unit.clock_drift_ppm = 1000.0
+    unit.own_clock.drift_ppm = 1000.0
     host.ask("CLK T=0")
     host.deliver("MODE=SC RATE=36000")
     host.at(100)
