@@ -6,7 +6,8 @@ error, the ripple and the tube of the FluidPath. A syringe's plunger moves with 
 
 Faults, settable at any time: ``jammed`` (the motor is held: nothing flows, the count goes on until the pump
 notices), ``occluded`` (the line is shut: what is pushed is stored in it, and comes out as a bolus when it opens
-again; drawing lowers the pressure likewise), ``silent`` (stall, occlusion, near end and end are never noticed), ``counter_stuck``.
+again; what is drawn likewise), ``silent`` (stall, occlusion, near end and end are never noticed),
+``counter_stuck``.
 
 Not modelled: the pressure in the line (only the volume that raises it to the alarm), back pressure, acceleration
 of the motor, missed steps, play between screw and plunger.

@@ -32,6 +32,10 @@ class PseudoTerminal:
 
     The slave is raw from the first byte, so that nothing is echoed, and stays open, so that clients may come and
     go. Parity and baud rate are not emulated.
+
+    Linux drops parity and seven bits from a pseudo-terminal's settings, and the C library then fails with EINVAL
+    if a client asks for them and nothing else changes. So after whatever a client sends, the speed is set to one
+    that none asks for: its next setting, or the next client's, changes at least that.
     """
 
     def __init__(self, selector: selectors.BaseSelector, link: Path, heard: Heard) -> None:
@@ -53,11 +57,21 @@ class PseudoTerminal:
 
     def _readable(self) -> None:
         try:
-            self._heard(os.read(self._master, 4096))
+            data = os.read(self._master, 4096)
+            self._unsettle_speed()
+            self._heard(data)
         except BlockingIOError:
             pass
         except OSError:  # the line was unplugged
             self.close()
+
+    def _unsettle_speed(self) -> None:
+        import termios
+
+        settings = termios.tcgetattr(self._slave)
+        settings[4] = settings[5] = termios.B50
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self._slave, termios.TCSANOW, settings)
 
     def write(self, data: bytes) -> None:
         if self._open:

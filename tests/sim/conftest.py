@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
 from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.paced import PacedClock
+from rig.sim.served_ports import PseudoTerminal
 from rig.sim.weighing import Pan
 from rig.transport import WirePort
 
@@ -190,6 +194,66 @@ def served(bench_of: Callable[..., BenchFile]) -> Iterator[Callable[..., Any]]:
             process.kill()
             process.stdout.close()
         assert process.returncode in (0, -signal.SIGKILL)
+
+
+class OnPty:
+    """One simulated device behind a pseudo-terminal, in a thread of its own, at the pace of the machine."""
+
+    def __init__(self, make: Callable[[PacedClock], WirePort], link: Path, speed: float) -> None:
+        self._selector, self._over = selectors.DefaultSelector(), threading.Event()
+        self.path, self.clock = str(link), PacedClock(speed)
+        self.device = make(self.clock)
+        self._port = PseudoTerminal(self._selector, link, self._hear)
+        self.device.attach(lambda at_ns, data: self.clock.call_at(at_ns, lambda: self._port.write(data)))
+        self._thread = threading.Thread(target=self._go_on, name=link.name)
+        self._thread.start()
+
+    def _hear(self, data: bytes) -> None:
+        self.clock.advance()
+        self.device.receive(data)
+
+    def _go_on(self) -> None:
+        while not self._over.is_set():
+            self.clock.advance()
+            wait = self.clock.seconds_to_next()
+            for key, _ in self._selector.select(0.02 if wait is None else min(wait, 0.02)):
+                key.data()
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join(10)
+        self._port.close()
+        self._selector.close()
+
+
+@pytest.fixture
+def on_pty(tmp_path: Path, needs_pty: None) -> Iterator[Callable[..., OnPty]]:
+    """Put what ``make(clock)`` gives on a pseudo-terminal, for other people's clients."""
+    started: list[OnPty] = []
+
+    def start(make: Callable[[PacedClock], WirePort], speed: float = 1.0) -> OnPty:
+        started.append(OnPty(make, tmp_path / f"pty{len(started)}", speed))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.close()
+
+
+@pytest.fixture
+def run_client() -> Callable[..., Any]:
+    """Run other people's client in a process of its own, where it may hang: it is given ``seconds``.
+
+    Gives what it printed last, read as JSON.
+    """
+
+    def run(program: str, *arguments: str, seconds: float = 30) -> Any:
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
 
 
 @pytest.fixture
