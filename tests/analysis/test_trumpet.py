@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.analysis.trumpet import interval_flow_ml_h, mean_error_pct, trumpet
+from rig.analysis.trumpet import interval_flow_ml_h, mean_error_pct, trumpet, trumpet_of_counts
 from rig.errors import DefinitionError
 
 MIN = 60.0
@@ -170,3 +170,58 @@ def test_properties_of_every_series(flow: list[float], offset_ml: float, scale: 
         assert other.error_max_pct == pytest.approx(window.error_max_pct, abs=1e-8)
         assert same.error_min_pct == pytest.approx(window.error_min_pct, abs=1e-8)
     assert trumpet(volume, 30.0, 10.0, lengths[::-1])[::-1] == windows
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_counts_of_a_step_give_the_exact_answers(name: str) -> None:
+    # 1440 steps a mL: every interval of the worked series is a whole number of them.
+    flow, _, rows = EXACT[name]
+    steps = [Fraction(q) * 12 for q in flow]
+    assert all(step.denominator == 1 for step in steps)
+    counts = np.cumsum([10_000, *(int(step) for step in steps)])
+
+    windows = trumpet_of_counts(counts, 1 / 1440, 30.0, 10.0, [row[0] * MIN for row in rows])
+
+    for window, (_, count, largest, smallest, first_of_max, first_of_min) in zip(windows, rows, strict=True):
+        assert (window.count, window.left_out) == (count, 0)
+        assert window.error_max_pct == pytest.approx(float(Fraction(largest)), abs=1e-12)
+        assert window.error_min_pct == pytest.approx(float(Fraction(smallest)), abs=1e-12)
+        assert (window.first_of_max, window.first_of_min) == (first_of_max, first_of_min)
+
+
+def test_a_long_series_is_the_same_by_counts_by_volumes_and_by_brute_force() -> None:
+    # Longer than two blocks, with the extremes late and equal ones early in the next block.
+    flow = np.full(40_000, 5)
+    flow[[20_000, 35_000]] = 9
+    flow[[17_000, 39_999]] = 1
+    counts = np.concatenate([[0], np.cumsum(flow)])
+    lengths = [1, 2, 300]
+    windows_s = [30.0 * length for length in lengths]
+
+    by_counts = trumpet_of_counts(counts, 0.001, 30.0, 0.6, windows_s)
+    by_volumes = trumpet(counts * 0.001, 30.0, 0.6, windows_s)
+
+    for length, exact, volumes in zip(lengths, by_counts, by_volumes, strict=True):
+        delivered = [int(sum(flow[j : j + length])) for j in range(16_000, 21_000)]
+        assert exact.error_max_pct == pytest.approx(100 * (max(delivered) / (5 * length) - 1))
+        assert exact.error_min_pct == pytest.approx(100 * (min(delivered) / (5 * length) - 1))
+        assert exact.first_of_max == 16_001 + delivered.index(max(delivered))
+        assert exact.first_of_min == 16_001 + delivered.index(min(delivered))
+        assert exact.count == 40_001 - length
+        assert (volumes.first_of_max, volumes.first_of_min) == (exact.first_of_max, exact.first_of_min)
+        assert volumes.error_max_pct == pytest.approx(exact.error_max_pct, abs=1e-7)
+
+
+def test_a_block_without_a_reading_counts_as_left_out() -> None:
+    volume = np.arange(40_001) * 0.005
+    volume[100:36_000] = math.nan
+
+    (window,) = trumpet(volume, 30.0, 0.6, [30.0])
+
+    assert (window.count, window.left_out) == (99 + 4000, 35_901)
+    assert window.error_max_pct == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_step_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="step of 0 mL"):
+        trumpet_of_counts(np.arange(5), 0.0, 30.0, 10.0, [30.0])

@@ -3,6 +3,8 @@ import math
 import GTC
 import pytest
 import uncertainties
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rig.analysis.uncertainty import Budget, Component, coverage_factor, distribution_function
 
@@ -78,3 +80,34 @@ def test_a_confidence_that_is_none_is_refused(confidence: float) -> None:
 def test_distribution_function() -> None:
     assert distribution_function(-2.1) == pytest.approx(0.017864420562816546, abs=1e-15)
     assert distribution_function(-2.228138851986274, 10) == pytest.approx(0.025, abs=1e-12)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    lines=st.lists(
+        st.tuples(
+            st.floats(-100.0, 100.0),
+            st.floats(1e-6, 10.0),
+            st.floats(-50.0, 50.0).filter(lambda sensitivity: abs(sensitivity) > 1e-3),
+            st.one_of(st.just(math.inf), st.floats(1.0, 200.0)),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_any_budget_agrees_with_gtc_and_with_uncertainties(
+    lines: list[tuple[float, float, float, float]],
+) -> None:
+    ours = Budget(0.0, "%", tuple(Component("", "", x, "", u, c, df) for x, u, c, df in lines))
+
+    by_gtc = sum(c * GTC.ureal(x, u, df) for x, u, c, df in lines)
+    by_uncertainties = sum(c * uncertainties.ufloat(x, u) for x, u, c, _ in lines)
+
+    assert ours.combined_standard_uncertainty == pytest.approx(by_gtc.u, rel=1e-9)
+    assert ours.combined_standard_uncertainty == pytest.approx(by_uncertainties.std_dev, rel=1e-9)
+    if math.isinf(by_gtc.df):
+        # GTC calls any number of degrees of freedom above a million infinite.
+        assert ours.effective_degrees_of_freedom > 1e6
+    else:
+        assert ours.effective_degrees_of_freedom == pytest.approx(by_gtc.df, rel=1e-9)
+    assert ours.expanded_uncertainty == ours.coverage_factor * ours.combined_standard_uncertainty
