@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from rig.analysis.density import water_density_kg_m3
 from rig.analysis.gravimetry import (
+    WEIGHTS_KG_M3,
     BalanceFigures,
     Conditions,
     Evaporation,
@@ -231,10 +232,8 @@ def _of_evaporation(
 def _of_conversion(weighing: Weighing, relative_pct: float) -> tuple[Component, ...]:
     conditions = weighing.conditions
     fluid, air = conditions.fluid_kg_m3, conditions.air_kg_m3
-    z = volume_per_reading_ml_g(fluid, air)
-    step = 1e-3  # kg/m³; Z is smooth
-    by_air = (volume_per_reading_ml_g(fluid, air + step) / z - 1) / step
-    by_fluid = (volume_per_reading_ml_g(fluid + step, air) / z - 1) / step
+    by_fluid = -1 / (fluid - air)  # of ln Z
+    by_air = 1 / (fluid - air) - 1 / (WEIGHTS_KG_M3 - air)
     factor = immersion_factor(weighing.tube_mm, weighing.vessel_mm)
     return (
         Component(

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import GTC
 import numpy as np
 import pytest
 
@@ -117,6 +118,40 @@ def test_every_component_is_in_every_budget_and_counts_if_it_is_stated(timed_ove
         assert silent == (set() if counts else optional)
         assert all("not stated" in p.source or "not immersed" in p.source for p in budget.components
                    if p.name in silent)  # fmt: skip
+
+
+def test_the_whole_budget_agrees_with_gtc() -> None:
+    """The model written once more and differentiated by GTC, with every component stated."""
+    wet = Evaporation(Slope(0.0, -2e-5, 1e-6, 15.0), Slope(1e6, -4e-5, 1e-6, 15.0))
+    figures = BalanceFigures(1e-5, 2e-5, 2e-5, 1e-4, sensitivity_ppm=5.0)
+    weighing = replace(
+        BENCH, balance=figures, dead_volume_ml=0.2, dead_volume_swing_k=0.1, evaporation_variation=0.05
+    )
+    difference = Difference.between(3.0, 4.0, 0.0, 36000.0)
+
+    ours = delivery_error(difference, 1.0, wet, weighing, timed_over_s=36000.0)
+
+    parts = {part.name: part for part in ours.components}
+
+    def quantity(name: str, value: float) -> GTC.lib.UncertainReal:
+        return GTC.ureal(value, parts[name].standard_uncertainty, parts[name].degrees_of_freedom)
+
+    names = ("balance resolution", "balance repeatability", "balance linearity", "balance zero drift")
+    display = 1.0 + sum(quantity(name, 0.0) for name in names)
+    rate = quantity("evaporation rate", float(wet.rate_g_h(18000.0)))
+    rate += quantity("change of evaporation", 0.0) + quantity("cycles of evaporation", 0.0)
+    fluid, air = (
+        quantity("fluid density", STATED.fluid_kg_m3),
+        quantity("air density (buoyancy)", STATED.air_kg_m3),
+    )
+    z = 1000.0 * (1 - air / 8000.0) / (fluid - air)
+    volume = (display * quantity("balance calibration", 1.0) + rate * 10.0) * z
+    volume *= quantity("immersed outlet", immersion_factor(1.0, 20.0))
+    seconds = quantity("moments of the readings", 36000.0) * quantity("clock", 1.0)
+    error = 100.0 * ((volume + quantity("warming of the dead volume", 0.0)) / (seconds / 36000.0) - 1.0)
+    assert ours.value == pytest.approx(error.x, abs=1e-9)
+    assert ours.combined_standard_uncertainty == pytest.approx(error.u, abs=1e-9)
+    assert ours.effective_degrees_of_freedom == pytest.approx(error.df, rel=1e-6)
 
 
 HOURS = 3600.0
