@@ -1,7 +1,7 @@
 """Verdicts: guard-banded decisions with the probability that they are wrong.
 
-Sources: ILAC-G8:09/2019, 4.2.3 (non-binary statement with a guard band w = U); JCGM 106:2012, 7 and 8
-(conformance probability, guard bands) and 9 (risk of a wrong decision).
+Sources: ILAC-G8:09/2019, 4.2.1 (simple acceptance), 4.2.2 (binary with guard band), 4.2.3 (non-binary, w = U);
+JCGM 106:2012, 7 and 8 (conformance probability, guard bands) and 9 (risk of a wrong decision).
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class Outcome(StrEnum):
     def severity(self) -> int:
         """Position from best (0) to worst."""
         return list(Outcome).index(self)
+
+
+class Rule(StrEnum):
+    """Decision rule (ILAC-G8:09/2019, 4.2.1 to 4.2.3): the limit alone, PASS only inside by U, or four outcomes."""
+
+    SIMPLE = "simple"
+    GUARDED = "guarded"
+    FOUR_OUTCOMES = "four outcomes"
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
@@ -94,13 +102,15 @@ def decide(
     coverage_factor: float = 2.0,
     degrees_of_freedom: float = math.inf,
     flagged: str = "",
+    rule: Rule = Rule.FOUR_OUTCOMES,
 ) -> Decision:
-    """Verdict on ``value`` against tolerance limits, with a guard band as wide as the expanded uncertainty.
+    """Verdict on ``value`` against tolerance limits, with a guard band as wide as the expanded uncertainty U.
 
-    PASS: inside by at least U. CONDITIONAL_PASS: inside, but by less. CONDITIONAL_FAIL: outside, by at most
-    U. FAIL: outside by more than U. A ``flagged`` measurement (the reason in words) is INCONCLUSIVE. So is
-    one that is not capable, U being no smaller than half the tolerance, unless the value is outside by more
-    than U: that much is proven even so.
+    PASS: inside by at least U. CONDITIONAL_PASS: inside, but by less. CONDITIONAL_FAIL: outside, by at most U.
+    FAIL: outside by more than U (ILAC-G8:09/2019, 4.2.3). With the guarded ``rule`` all but the first are FAIL
+    (4.2.2), with the simple one the first two are PASS, the others FAIL (4.2.1). A ``flagged`` measurement (the
+    reason in words) is INCONCLUSIVE. So is one that is not capable, U being no smaller than half the tolerance,
+    unless the value is outside by more than U: that much is proven even so.
 
     All in one unit. Raises ValueError without any limit, for a value that is not finite or a negative
     uncertainty.
@@ -117,10 +127,12 @@ def decide(
         value, expanded_uncertainty / coverage_factor, low, high, degrees_of_freedom
     )
     ratio = uncertainty_ratio(expanded_uncertainty, low, high)
-    verdict, reason = _four_outcomes(margin, expanded_uncertainty), ""
+    verdict, reason = _by_rule(rule, margin, expanded_uncertainty), ""
     if flagged:
         verdict, reason = Outcome.INCONCLUSIVE, flagged
-    elif ratio is not None and ratio <= DECIDABLE_TEST_UNCERTAINTY_RATIO and verdict is not Outcome.FAIL:
+    elif (
+        ratio is not None and ratio <= DECIDABLE_TEST_UNCERTAINTY_RATIO and not -margin > expanded_uncertainty
+    ):
         verdict = Outcome.INCONCLUSIVE
         reason = "the measurement is not capable: its expanded uncertainty is no smaller than the limit"
     wrong: float | None = None
@@ -131,7 +143,10 @@ def decide(
     return Decision(verdict, margin, outside, wrong, ratio, reason)
 
 
-def _four_outcomes(margin: float, guard_band: float) -> Outcome:
+def _by_rule(rule: Rule, margin: float, guard_band: float) -> Outcome:
+    if rule is not Rule.FOUR_OUTCOMES:
+        needed = guard_band if rule is Rule.GUARDED else 0.0
+        return Outcome.PASS if margin >= needed else Outcome.FAIL
     if margin >= 0:
         return Outcome.PASS if margin >= guard_band else Outcome.CONDITIONAL_PASS
     return Outcome.FAIL if -margin > guard_band else Outcome.CONDITIONAL_FAIL

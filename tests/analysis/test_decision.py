@@ -2,9 +2,17 @@ import math
 
 import pytest
 
-from rig.analysis.decision import Outcome, decide, probability_of_nonconformity, uncertainty_ratio, worst
+from rig.analysis.decision import (
+    Outcome,
+    Rule,
+    decide,
+    probability_of_nonconformity,
+    uncertainty_ratio,
+    worst,
+)
 
-# Error and limit in %, expanded uncertainty (k = 2), verdict, probability that the true error is outside.
+# Error and limit in %, expanded uncertainty (k = 2), verdict with four outcomes, probability that the true error is
+# outside.
 WORKED = [
     (-12.4, 14.5, 2.0, "PASS", 0.017864420562816563),
     (-12.6, 14.5, 2.0, "CONDITIONAL_PASS", 0.02871655981600174),
@@ -28,6 +36,27 @@ def test_worked_decisions(value: float, limit: float, expanded: float, verdict: 
     assert decision.margin == pytest.approx(limit - abs(value))
     assert decision.test_uncertainty_ratio == pytest.approx(limit / expanded)
     assert decision.reason == ""
+
+
+SIMPLE = ["PASS", "PASS", "PASS", "FAIL", "FAIL", "PASS", "PASS", "PASS"]
+GUARDED = ["PASS", "FAIL", "FAIL", "FAIL", "FAIL", "PASS", "FAIL", "PASS"]
+
+
+@pytest.mark.parametrize(("rule", "verdicts"), [(Rule.SIMPLE, SIMPLE), (Rule.GUARDED, GUARDED)])
+def test_worked_decisions_by_the_rules_with_two_outcomes(rule: Rule, verdicts: list[str]) -> None:
+    for (value, limit, expanded, _, outside), verdict in zip(WORKED, verdicts, strict=True):
+        decision = decide(value, expanded, -limit, limit, rule=rule)
+
+        assert decision.verdict == verdict
+        wrong = outside if verdict == "PASS" else 1 - outside
+        assert decision.probability_of_wrong_decision == pytest.approx(wrong, abs=1e-12)
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_no_rule_decides_with_an_uncertainty_as_large_as_the_limit_but_what_is_proven(rule: Rule) -> None:
+    for value in (0.0, 4.9, 5.1, 10.9):
+        assert decide(value, 6.0, -5.0, 5.0, rule=rule).verdict is Outcome.INCONCLUSIVE
+    assert decide(11.1, 6.0, -5.0, 5.0, rule=rule).verdict is Outcome.FAIL
 
 
 @pytest.mark.parametrize(
