@@ -1,7 +1,7 @@
 """One file a device family: the host's end of each wire protocol.
 
-A driver is a class with ``ROLE`` ("pump", "balance" or "flow") and ``DEFAULT_BAUD`` that is made with its
-link and fulfils a capability of :mod:`rig.capabilities`. Packages of others add theirs under the entry-point
+A driver is a class with ``ROLE`` ("pump", "balance", "flow", "pressure", ...) and ``DEFAULT_BAUD`` that is made with
+its link and fulfils a capability of :mod:`rig.capabilities`. Packages of others add theirs under the entry-point
 group ``rig.drivers`` (``name = "package.module:Class"``); a name of the rig's own cannot be taken.
 """
 
@@ -18,10 +18,18 @@ ENTRY_POINT_GROUP = "rig.drivers"
 DRIVERS = {
     "balance_mt_sics": "rig.drivers.balance_mt_sics:MtSicsBalance",
     "balance_sartorius_sbi": "rig.drivers.balance_sartorius_sbi:SartoriusSbiBalance",
+    "bath_julabo": "rig.drivers.bath_julabo:JulaboBath",
+    "current_keithley_dmm6500": "rig.drivers.current_keithley_dmm6500:KeithleyDmm6500",
+    "current_keysight_34465a": "rig.drivers.current_keysight_34465a:Keysight34465A",
+    "environment_vaisala_ptu300": "rig.drivers.environment_vaisala_ptu300:VaisalaPtu300",
     "flow_bronkhorst_propar": "rig.drivers.flow_bronkhorst_propar:BronkhorstPropar",
     "flow_sensirion_scc1": "rig.drivers.flow_sensirion_scc1:SensirionScc1",
+    "pressure_keller": "rig.drivers.pressure_keller:KellerPressure",
     "pump_new_era": "rig.drivers.pump_new_era:NewEraPump",
     "pump_rpu1": "rig.drivers.pump_rpu1:Rpu1Pump",
+    "supply_keithley_2450": "rig.drivers.supply_keithley_2450:Keithley2450",
+    "valves_gpio_serial": "rig.drivers.valves_gpio_serial:GpioSerialValves",
+    "valves_scpi": "rig.drivers.valves_scpi:ScpiValves",
 }
 
 

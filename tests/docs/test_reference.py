@@ -174,7 +174,7 @@ def test_every_driver_has_a_row_and_no_row_claims_hardware(pages):
     for status in table.values():
         claims = re.findall(r"\*([a-z-]+)\*", status)
         assert claims
-        assert set(claims) <= {"simulated", "counterpart-verified"}
+        assert set(claims) <= {"scripted", "simulated", "counterpart-verified"}
 
 
 def test_rooms_are_those_of_the_import_contract(pages):

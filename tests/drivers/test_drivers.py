@@ -16,6 +16,12 @@ CAPABILITY = {
     "pump": capabilities.InfusionPump,
     "balance": capabilities.Balance,
     "flow": capabilities.FlowSensor,
+    "pressure": capabilities.Monitor,
+    "current": capabilities.Monitor,
+    "environment": capabilities.Monitor,
+    "supply": capabilities.PowerSupply,
+    "bath": capabilities.Thermostat,
+    "valves": capabilities.Valves,
 }
 
 
@@ -27,7 +33,7 @@ def test_driver_fulfils_the_capability_of_its_role(name):
             wanted, offered = inspect.signature(method[1]), inspect.signature(getattr(driver, method[0]))
             assert list(wanted.parameters) == list(offered.parameters), method[0]
     assert name.startswith(driver.ROLE)
-    assert driver.DEFAULT_BAUD in {9600, 19200, 38400, 115200}
+    assert driver.DEFAULT_BAUD in {4800, 9600, 19200, 38400, 115200}
 
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))

@@ -11,13 +11,41 @@ import pytest
 from rig.clock.wall import WallClock
 from rig.drivers.balance_mt_sics import MtSicsBalance
 from rig.drivers.balance_sartorius_sbi import SartoriusSbiBalance
+from rig.drivers.bath_julabo import JulaboBath
+from rig.drivers.current_keysight_34465a import Keysight34465A
+from rig.drivers.environment_vaisala_ptu300 import VaisalaPtu300
 from rig.drivers.flow_bronkhorst_propar import BronkhorstPropar
 from rig.drivers.flow_sensirion_scc1 import SensirionScc1
 from rig.drivers.pump_rpu1 import Rpu1Pump
+from rig.drivers.valves_gpio_serial import GpioSerialValves
 from rig.errors import LinkLost
 from rig.transport.open import open_link
 
 EXCHANGES = {
+    "bath": (
+        lambda link: JulaboBath(link).identify().firmware,
+        b"version\r",
+        b"CORIO CD 2.3\r\n",
+        "CORIO CD 2.3",
+    ),
+    "current": (
+        lambda link: Keysight34465A(link).identify().serial,
+        b"*CLS\n*IDN?\n",
+        b"Keysight Technologies,34465A,MY54500123,A.02.14\n",
+        "MY54500123",
+    ),
+    "environment": (
+        lambda link: VaisalaPtu300(link).read().values["air_pressure_hpa"],
+        b"SEND\r",
+        b"SEND\r\nP= 1013.2 hPa T= 31.1 'C RH= 38.3 %RH\r\n",
+        1013.2,
+    ),
+    "valves": (
+        lambda link: GpioSerialValves(link).is_on(0),
+        b"relay read 0\r",
+        b"relay read 0\n\ron\n\r>",
+        True,
+    ),
     "pump": (
         lambda link: Rpu1Pump(link).identify().serial,
         "> 01 00 ID",
