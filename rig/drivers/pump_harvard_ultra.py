@@ -1,0 +1,237 @@
+"""Harvard Apparatus syringe pumps with the "Ultra" commands: Pump 11 Elite, PHD Ultra, Pump 33 DDS, KDS Legato.
+
+Manuals: PHD Ultra guide 5419-002 (pump chain commands, pages 83 to 88), Pump 33 DDS guide 5419-013 (page 48).
+Wire format (harvard_wire.py): ASCII, 8N1, 9600 to 115200 baud as set in the pump (115200 by default here), commands
+ended by CR LF, with ``12:`` before them for pump 12, several pumps on a line::
+
+    irate                  ->  3.2 ul/min            :        the pump is idle
+    irun                   ->                        >        it is infusing
+    ivolume                ->  12.5 ul               T*       the target volume was reached
+
+A bolus is a target volume, which the pump counts from the last ``civolume``: what ``ivolume`` said before is added to
+what it says since, so that the volume delivered never falls while a driver lives. Not read in a manual: how soon it
+answers (1 s allowed here), that the reply to ``poll on`` already ends in XON (it need not), the digits of a number (6,
+of which 4 behind the point, are sent; what is read back must be equal), the lines of ``version``.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from rig.clock import NS_PER_S
+from rig.drivers.harvard_wire import (
+    INFUSING,
+    PUMPING,
+    RATES,
+    ULTRA_ALARMS,
+    VOLUMES,
+    XON,
+    Reply,
+    parse_ultra,
+)
+from rig.drivers.pump_numbers import Digits, Dose, dose_of, parse_quantity, prescription_of
+from rig.errors import DefinitionError, DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
+from rig.readings import Identity, Prescription, PumpAlarm, PumpEvent, PumpLimits, PumpState
+from rig.transport import Link
+
+REPLY_WITHIN_NS = NS_PER_S
+REPLY_LIMIT = 1024
+DIGITS = Digits(total=6, decimals=4)
+SENT_RATES = {unit: RATES[unit] for unit in ("ul/hr", "ml/hr", "ul/min", "ml/min")}
+SENT_VOLUMES = {unit: VOLUMES[unit] for unit in ("ul", "ml")}
+NO_TARGET = "target volume not set"
+
+
+def parse_rate(reply: Reply) -> Fraction:
+    """nl/h of a reply to irate. Raises ProtocolError."""
+    return _quantity(reply, reply.text, RATES)
+
+
+def parse_volume(reply: Reply) -> Fraction:
+    """nl of a reply to ivolume. Raises ProtocolError."""
+    return _quantity(reply, reply.text, VOLUMES)
+
+
+def parse_target(reply: Reply) -> Fraction:
+    """nl of a reply to tvolume, 0 if there is none. Raises ProtocolError."""
+    return Fraction(0) if reply.text.lower().rstrip(".") == NO_TARGET else parse_volume(reply)
+
+
+def parse_diameter(reply: Reply) -> Fraction:
+    """mm of a reply to diameter. Raises ProtocolError."""
+    return _quantity(reply, reply.text, {"mm": Fraction(1)})
+
+
+def parse_rate_limits(reply: Reply) -> tuple[Fraction, Fraction]:
+    """Lowest and highest nl/h of a reply to irate lim. Raises ProtocolError."""
+    low, _, high = reply.text.partition(" to ")
+    return _quantity(reply, low, RATES), _quantity(reply, high, RATES)
+
+
+def _quantity(reply: Reply, text: str, units: dict[str, Fraction]) -> Fraction:
+    value = parse_quantity(text, units)
+    if value is None:
+        raise ProtocolError(f"'{text}' is no number with a unit", received=reply.raw)
+    return value
+
+
+def parse_version(reply: Reply) -> Identity:
+    """Model, serial number and firmware, as far as the lines of version tell them."""
+    told = {
+        key.strip().lower(): value.strip() for key, colon, value in (x.partition(":") for x in reply.lines)
+    }
+    model = next((line for line in reply.lines if ":" not in line), "")
+    return Identity(model=model, serial=told.get("serial number", ""), firmware=told.get("firmware", ""))
+
+
+class HarvardUltraPump:
+    """One syringe pump. Several may share a line, each with its own address."""
+
+    ROLE = "pump"
+    DEFAULT_BAUD = 115200
+
+    def __init__(self, link: Link, address: int = 0, *, syringe_diameter_mm: float) -> None:
+        diameter = DIGITS.exactly(Fraction(str(round(syringe_diameter_mm, 6))), {"mm": 1})
+        if diameter is None or syringe_diameter_mm <= 0 or not 0 <= address <= 99:
+            raise DefinitionError(
+                f"pump {address} with a syringe of {syringe_diameter_mm} mm is not possible",
+                hint="address 0 to 99, diameter of at most 6 digits",
+            )
+        self._link, self._address, self._diameter = link, address, diameter[0]
+        self._polled = False
+        self._before_nl = Fraction(0)  # infused before the pump's counter was last cleared
+
+    def identify(self) -> Identity:
+        """The protocol has no place for the maker."""
+        return parse_version(self._ask("version"))
+
+    def limits(self) -> PumpLimits:
+        """Rates as the pump tells them for the syringe it holds; the others are those of the numbers."""
+        low, high = parse_rate_limits(self._ask("irate lim"))
+        return PumpLimits(math.ceil(low), math.floor(high), 1, 999_999 * 10**6, 1, 86_400, 0)
+
+    def interrogate(self) -> PumpState:
+        rate, target = parse_rate(self._ask("irate")), parse_target(self._ask("tvolume"))
+        reply = self._ask("ivolume")
+        mode = {">": prescription_of(rate, target).mode, "<": "withdrawing"}.get(reply.prompt, "stop")
+        return PumpState(
+            t_ns=self._link.now_ns(),
+            mode=mode,
+            running=reply.prompt in PUMPING,
+            rate_nl_h=round(rate) if reply.prompt == INFUSING else 0,
+            delivered_nl=round(self._before_nl + parse_volume(reply)),
+            reservoir_nl=None,
+            battery_mv=None,
+            alarms=_alarms(reply.prompt),
+            raw=reply.raw,
+        )
+
+    def program(self, prescription: Prescription) -> None:
+        """Stop, set everything, read everything back, and only then run. A program that runs is ended by this."""
+        if prescription.mode == "stop":
+            return self.stop("programmed to stop")
+        dose = dose_of(prescription, DIGITS, SENT_RATES, SENT_VOLUMES)
+        self.stop("a program follows")
+        self._load(dose)
+        if (prompt := self._tell("irun").prompt) != INFUSING:
+            self.stop("it did not begin to infuse")
+            raise DeviceError(f"the pump did not begin to infuse ({prompt}); it was stopped", code=prompt)
+        return None
+
+    def read_back(self) -> Prescription:
+        """What the pump is infusing now. It has no program of its own when it stands, or has ended."""
+        rate = parse_rate(self._ask("irate"))
+        reply = self._ask("tvolume")
+        return (
+            prescription_of(rate, parse_target(reply)) if reply.prompt == INFUSING else Prescription("stop")
+        )
+
+    def stop(self, reason: str) -> None:
+        """Stop, and ask whether the motor stands. DeviceError if not.
+
+        The wire has no place for ``reason``: it is in the rig's record.
+        """
+        self._tell("stp")
+        if (prompt := self._ask("ivolume").prompt) in PUMPING:
+            raise DeviceError(
+                f"the pump does not stop: its prompt is {prompt}", code=prompt, address=self._link.address
+            )
+
+    def events_since(self, number: int) -> list[PumpEvent]:
+        """The pump keeps no log that it tells."""
+        return []
+
+    def set_reservoir(self, volume_nl: int) -> None:
+        raise LimitRefused("this pump does not count what is in its syringe; nothing was sent")
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _load(self, dose: Dose) -> None:
+        self._tell("load qs i")  # no method of several steps
+        if parse_diameter(self._ask("diameter")) != Fraction(self._diameter):
+            self._tell(f"diameter {self._diameter}")
+        for command in ("cttime", "ctvolume", f"irate {' '.join(dose.rate)}"):
+            self._tell(command)
+        if dose.volume_nl:
+            infused = parse_volume(self._ask("ivolume"))
+            self._tell("civolume")
+            self._before_nl += infused
+            self._tell(f"tvolume {' '.join(dose.volume)}")
+        held = (
+            parse_diameter(self._ask("diameter")),
+            parse_rate(self._ask("irate")),
+            parse_target(self._ask("tvolume")),
+        )
+        if held != (Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
+            raise DeviceError(f"the pump holds {held}, not {dose}; it was not started", code="read-back")
+
+    def _tell(self, command: str) -> Reply:
+        """A command that changes something: only a prompt answers."""
+        reply = self._command(command, lines=False)
+        if reply.lines:
+            raise ProtocolError(
+                "a text in the place of a prompt", address=self._link.address, received=reply.raw
+            )
+        return reply
+
+    def _ask(self, question: str) -> Reply:
+        return self._command(question, lines=True)
+
+    def _command(self, command: str, lines: bool) -> Reply:
+        """One command and its reply. A prompt alone, sent as a bolus ends, is no answer to a question."""
+        with self._link.alone():
+            if not self._polled:
+                self._poll()
+            sent, deadline_ns = self._send(command)
+            try:
+                reply = parse_ultra(self._link.read_until(XON, deadline_ns, REPLY_LIMIT), self._address)
+                while lines and not reply.lines:
+                    reply = parse_ultra(self._link.read_until(XON, deadline_ns, REPLY_LIMIT), self._address)
+            except ExchangeError as error:
+                error.address, error.sent = self._link.address, sent
+                raise
+        return reply
+
+    def _poll(self) -> None:
+        """From now on XON ends each reply; whether already this one is not known."""
+        _, deadline_ns = self._send("poll on")
+        try:
+            raw = self._link.read_until(XON, deadline_ns, REPLY_LIMIT)
+        except LinkTimeout as error:
+            if not error.received:
+                raise
+            raw = error.received + XON
+        parse_ultra(raw, self._address)
+        self._polled = True
+
+    def _send(self, command: str) -> tuple[bytes, int]:
+        sent = f"{f'{self._address}:' if self._address else ''}{command}\r\n".encode("ascii")
+        self._link.discard_input()
+        self._link.write(sent)
+        return sent, self._link.now_ns() + REPLY_WITHIN_NS
+
+
+def _alarms(prompt: str) -> tuple[PumpAlarm, ...]:
+    return (PumpAlarm(ULTRA_ALARMS[prompt], critical=True),) if prompt in ULTRA_ALARMS else ()
