@@ -63,6 +63,16 @@ class InfusionPump(Instrument, Protocol):
 
 
 @runtime_checkable
+class RefreshedPump(InfusionPump, Protocol):
+    """A pump that stops by itself unless it hears from the host every so often."""
+
+    refresh_every_s: float
+
+    def refresh(self) -> None:
+        """Let the pump hear from the host."""
+
+
+@runtime_checkable
 class TherapyPump(InfusionPump, Protocol):
     """What a programmable implantable pump offers beyond: patient, priming and bridge boluses, upkeep.
 
@@ -130,7 +140,11 @@ class FlowSensor(Instrument, Protocol):
 
 
 class Monitor(Instrument, Protocol):
-    """Anything that is read now and then beside the measurement: air, line pressure, battery current."""
+    """Anything that is read now and then beside the measurement: air, line pressure, battery current.
+
+    A driver class may say how often, as ``READ_EVERY_S`` (60 if it says nothing; None: only where a case begins
+    and ends).
+    """
 
     def read(self) -> ChannelReading:
         """All channels now."""
@@ -168,6 +182,17 @@ class Valves(Instrument, Protocol):
         """What the board says of one channel."""
 
 
+class WatchedMonitor(Protocol):
+    """A monitor as a bench hands it out."""
+
+    @property
+    def every_s(self) -> float | None:
+        """How often it is to be read; None: only where a case begins and ends."""
+
+    def read(self) -> ChannelReading:
+        """All channels now, or a moment ago where several units share it."""
+
+
 @dataclass(frozen=True)
 class UnitUnderTest:
     """One pump unit on the bench with the instruments that watch it.
@@ -182,5 +207,5 @@ class UnitUnderTest:
     flow: FlowSensor | None
     safe_state: Literal["stop", "minimum"]
     low_reservoir_nl: int = 0
-    monitors: Mapping[str, Monitor] = field(default_factory=dict)
+    monitors: Mapping[str, WatchedMonitor] = field(default_factory=dict)
     valves: Valves | None = None

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, cast
 
+from rig.bench.monitors import SharedReading
 from rig.bench.options import driver_arguments
-from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, Monitor, UnitUnderTest, Valves
+from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, UnitUnderTest, Valves
 from rig.clock import Clock
 from rig.clock.virtual import VirtualClock
 from rig.clock.wall import WallClock
@@ -158,10 +159,12 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
 
     try:
         shared = {file.role: opened_driver(SHARED, file) for file in bench.shared.auxiliaries}
-        units = [
-            _unit(unit, {file.role: opened_driver(unit.serial, file) for file in unit.instruments}, shared)
-            for unit in chosen
-        ]
+        watched = {role: SharedReading(shared[role], clock) for role in MONITORS if role in shared}
+        units = []
+        for unit in chosen:
+            own = {file.role: opened_driver(unit.serial, file) for file in unit.instruments}
+            own_watched = {role: SharedReading(own[role], clock) for role in MONITORS if role in own}
+            units.append(_unit(unit, {**shared, **own}, {**watched, **own_watched}))
     except RigError:
         for on_bench in opened:
             on_bench.driver.close()
@@ -169,18 +172,17 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
     return Bench(bench, clock, tuple(units), tuple(opened))
 
 
-def _unit(unit: UnitFile, own: dict[str, Any], shared: dict[str, Any]) -> UnitUnderTest:
-    """The unit with the instruments of its own and those it shares; of one role its own come first."""
-    every = {**shared, **own}
+def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedReading]) -> UnitUnderTest:
+    """The unit with the instruments of its own and those it shares; of one role its own count."""
     return UnitUnderTest(
         serial=unit.serial,
-        pump=cast(InfusionPump, own["pump"]),
-        balance=cast(Balance | None, own.get("balance")),
-        flow=cast(FlowSensor | None, own.get("flow")),
+        pump=cast(InfusionPump, drivers["pump"]),
+        balance=cast(Balance | None, drivers.get("balance")),
+        flow=cast(FlowSensor | None, drivers.get("flow")),
         safe_state=unit.profile.safe_state,
         low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
-        monitors={role: cast(Monitor, every[role]) for role in MONITORS if role in every},
-        valves=cast(Valves | None, every.get("valves")),
+        monitors=monitors,
+        valves=cast(Valves | None, drivers.get("valves")),
     )
 
 

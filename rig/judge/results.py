@@ -9,9 +9,11 @@ from rig.analysis.decision import Outcome, worst
 from rig.analysis.trumpet import Window
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase, Case
+from rig.definitions.instruments import SHARED
 from rig.definitions.limits import Criterion
 from rig.definitions.plan_file import Plan
 from rig.judge.bolus import find_bolus
+from rig.judge.channels import channel_table
 from rig.judge.findings import (
     NS_PER_S,
     Findings,
@@ -73,6 +75,7 @@ def judge(run: RunRecord, plan: Plan, bench: BenchFile) -> Result:
             "bench": opened.get("bench"),
             "software": opened.get("software"),
             "units": [_unit(unit, run, cases) for unit in bench.units],
+            "shared_instruments": [_instrument(record, run) for record in _instruments(run, SHARED)],
             "cases": cases,
         }
     )
@@ -119,6 +122,7 @@ def judge_case(
             "budgets": {name: budget_table(budget) for name, budget in found.budgets.items()},
             "trumpet": [_window(window, expanded) for window, expanded in found.trumpet],
             "doses": found.doses,
+            "channels": channel_table(data),
             "flags": [_flag(flag) for flag in _with_effects(found.flags, criteria)],
             "events": _events(data),
             "criteria": criteria,
@@ -171,7 +175,7 @@ def _calibration_flags(data: CaseData, unit: UnitFile, run: RunRecord) -> list[F
     if data.ended == "refused":
         return []
     flags = []
-    for record in _instruments(run, unit.serial):
+    for record in [*_instruments(run, unit.serial), *_instruments(run, SHARED)]:
         if record["role"] == "pump" or calibration_valid(record, run) is not False:
             continue
         decides = record["role"] == "balance"
@@ -279,19 +283,20 @@ def _unit(unit: UnitFile, run: RunRecord, cases: list[Result]) -> Result:
         "maker": identity.get("maker") or unit.profile.maker,
         "firmware": identity.get("firmware"),
         "outcome": worst([Outcome(case["outcome"]) for case in cases if case["unit"] == unit.serial]),
-        "instruments": [
-            {
-                "role": record["role"],
-                "driver": record["driver"],
-                "address": record["address"],
-                **{name: (record.get("identity") or {}).get(name) for name in _IDENTITY},
-                "simulated": record["simulated"],
-                "calibrated_until": record["calibrated_until"],
-                "certificate": record["certificate"],
-                "calibration_valid": calibration_valid(record, run),
-            }
-            for record in instruments
-        ],
+        "instruments": [_instrument(record, run) for record in instruments],
+    }
+
+
+def _instrument(record: Record, run: RunRecord) -> Result:
+    return {
+        "role": record["role"],
+        "driver": record["driver"],
+        "address": record["address"],
+        **{name: (record.get("identity") or {}).get(name) for name in _IDENTITY},
+        "simulated": record["simulated"],
+        "calibrated_until": record["calibrated_until"],
+        "certificate": record["certificate"],
+        "calibration_valid": calibration_valid(record, run),
     }
 
 

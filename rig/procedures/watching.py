@@ -1,14 +1,14 @@
-"""What every procedure does while it waits: weigh, drain the flow sensor, ask the pump how it is."""
+"""What every procedure does while it waits: weigh, drain the flow sensor, ask the pump how it is, read the monitors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from rig.capabilities import UnitUnderTest
+from rig.capabilities import RefreshedPump, UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.case_common import CommonCase
-from rig.errors import DeviceError, LimitRefused
+from rig.errors import DeviceError, LimitRefused, RigError
 from rig.readings import MassReading, Prescription, PumpState
 from rig.record.case_recorder import CaseRecorder
 
@@ -27,6 +27,12 @@ class Watch:
     flow_every_s: float
     last_event: int = -1
     asked_ns: int = 0  # when the pump was asked last
+    refreshed_ns: int = 0  # when it last heard from the rig, for one that must
+    monitored_ns: dict[str, int] = field(default_factory=dict)  # by role, when each monitor was read last
+    silent: set[str] = field(default_factory=set)  # roles of monitors that did not answer
+
+    def __post_init__(self) -> None:
+        self.refreshed = self.unit.pump if isinstance(self.unit.pump, RefreshedPump) else None
 
     def weigh(self) -> MassReading:
         """One balance reading, recorded. The definitions refuse a plan that weighs on a bench without balance."""
@@ -59,6 +65,7 @@ class Watch:
         """
         self.recorder.step("identify")
         refuse_if_too_little(self.unit, self.ask_pump(), volume_ml)
+        self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
@@ -71,9 +78,25 @@ class Watch:
         self.weigh_for(case.blank_s, case.blank_every_s)
 
     def end(self) -> None:
-        """The flow sensor stopped."""
+        """The monitors read once more, the flow sensor stopped."""
+        self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.stop()
+
+    def read_monitors(self, roles: list[str]) -> None:
+        """Record what these monitors show. None of them decides a verdict: one that fails is flagged, once."""
+        for role in roles:
+            asked_ns = self.monitored_ns[role] = self.clock.now_ns()
+            try:
+                self.recorder.channels(role, self.unit.monitors[role].read())
+            except RigError as error:
+                if role not in self.silent:
+                    self.silent.add(role)
+                    self.recorder.flag(
+                        f"{role}_not_read", f"the {role} was not read: {error}", asked_ns, self.clock.now_ns()
+                    )
+            else:
+                self.silent.discard(role)
 
     def rest(self, duration_s: float) -> None:
         """Wait for ``duration_s`` without weighing, watching flow sensor and pump."""
@@ -93,18 +116,42 @@ class Watch:
 
     def rest_until(self, t_ns: int) -> None:
         """As :meth:`rest`, until an instant of the clock."""
-        step_ns = ns_from_s(self._flow_call_every_s())
+        step_ns = ns_from_s(self._looked_every_s())
         while (now_ns := self.clock.now_ns()) < t_ns:
             self.clock.sleep_until_ns(min(t_ns, now_ns + step_ns))
             self.drain_flow()
-            if self.clock.now_ns() - self.asked_ns >= ns_from_s(PUMP_ASKED_EVERY_S):
+            if self._is_due(self.asked_ns, PUMP_ASKED_EVERY_S):
                 self.ask_pump()
+            self.refresh_pump()
+            self.read_monitors(
+                [
+                    role
+                    for role, every_s in self._monitored()
+                    if self._is_due(self.monitored_ns.get(role, 0), every_s)
+                ]
+            )
 
-    def _flow_call_every_s(self) -> float:
-        if self.unit.flow is None:
-            return PUMP_ASKED_EVERY_S
-        wanted_s = FLOW_SAMPLES_A_CALL * self.flow_every_s
-        return min(PUMP_ASKED_EVERY_S, max(FLOW_EMPTIED_AT_LEAST_EVERY_S, wanted_s))
+    def refresh_pump(self) -> None:
+        """Let a pump hear from the rig that would stop by itself otherwise."""
+        if self.refreshed is not None and self._is_due(self.refreshed_ns, self.refreshed.refresh_every_s):
+            self.refreshed_ns = self.clock.now_ns()
+            self.refreshed.refresh()
+
+    def _is_due(self, last_ns: int, every_s: float) -> bool:
+        return self.clock.now_ns() - last_ns >= ns_from_s(every_s)
+
+    def _monitored(self) -> list[tuple[str, float]]:
+        """Monitors that are read while a case runs, and how often."""
+        return [(role, monitor.every_s) for role, monitor in self.unit.monitors.items() if monitor.every_s]
+
+    def _looked_every_s(self) -> float:
+        """How often there is something to do while waiting."""
+        often = [PUMP_ASKED_EVERY_S, *(every_s for _, every_s in self._monitored())]
+        if self.unit.flow is not None:
+            often.append(max(FLOW_EMPTIED_AT_LEAST_EVERY_S, FLOW_SAMPLES_A_CALL * self.flow_every_s))
+        if self.refreshed is not None:
+            often.append(self.refreshed.refresh_every_s)
+        return min(often)
 
 
 def program_and_read_back(unit: UnitUnderTest, recorder: CaseRecorder, prescription: Prescription) -> None:

@@ -49,6 +49,16 @@ class FlowSeries:
 
 
 @dataclass(frozen=True)
+class ChannelSeries:
+    """What one channel of one monitor showed, in order: int64 ns, values in the unit that ``channel`` ends in."""
+
+    role: str
+    channel: str
+    t_ns: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Dose:
     """One bolus: what was commanded, and the balance before and after it (g, ns)."""
 
@@ -83,6 +93,7 @@ class CaseData:
     alarms: tuple[Record, ...] = ()
     flags: tuple[Record, ...] = ()
     notes: tuple[Record, ...] = ()
+    channels: tuple[ChannelSeries, ...] = ()
 
     def step(self, name: str) -> Step | None:
         """The step of that name, if the case came that far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from rig.readings import FlowBlock, MassReading, Prescription, PumpAlarm, PumpEvent, PumpState
+from rig.readings import ChannelReading, FlowBlock, MassReading, Prescription, PumpAlarm, PumpEvent, PumpState
 from rig.record.journal import Journal
 
 
@@ -51,6 +51,16 @@ class CaseRecorder:
             temperature_scale=block.temperature_scale,
             unit_of_flow=block.flow_unit,
             lost=block.lost,
+        )
+
+    def channels(self, role: str, reading: ChannelReading) -> None:
+        """What one monitor shows, by channel."""
+        self.append(
+            "channels",
+            role=role,
+            values=dict(reading.values),
+            raw=reading.raw.decode("latin-1"),
+            received_ns=self._since_start(reading.t_ns),
         )
 
     def read_back(self, commanded: Prescription, read: Prescription) -> None:

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.errors import IntegrityError
-from rig.record.case_data import CaseData, Dose, FlowSeries, MassSeries, Record, RunRecord, Step
+from rig.record.case_data import (
+    CaseData,
+    ChannelSeries,
+    Dose,
+    FlowSeries,
+    MassSeries,
+    Record,
+    RunRecord,
+    Step,
+)
 from rig.record.journal_reader import JournalReader
 from rig.record.layout import JOURNAL, check_is_run_folder
 
@@ -98,6 +107,7 @@ class _CaseBeingRead:
     temperature_c: list[NDArray[np.float64]] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     doses: list[Dose] = field(default_factory=list)
+    channels: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)
     lists: dict[str, list[Record]] = field(
         default_factory=lambda: {kind: [] for kind in ("pump_state", "pump_event", "alarm", "flag", "note")}
     )
@@ -110,6 +120,10 @@ class _CaseBeingRead:
             self.masses.append((_int64(record["received_ns"]), _number(record["mass_g"]), record["stable"]))
         elif kind == "flow":
             self._take_flow(record)
+        elif kind == "channels":
+            for channel, value in record["values"].items():
+                series = self.channels.setdefault((record["role"], channel), [])
+                series.append((_int64(record["received_ns"]), float(_number(value))))
         elif kind == "dose":
             self.doses.append(Dose(**{name: _number(record[name]) for name in Dose.__dataclass_fields__}))
         elif kind == "step":
@@ -174,6 +188,15 @@ class _CaseBeingRead:
             alarms=tuple(self.lists["alarm"]),
             flags=tuple(self.lists["flag"]),
             notes=tuple(self.lists["note"]),
+            channels=tuple(
+                ChannelSeries(
+                    role,
+                    channel,
+                    np.array([t for t, _ in series], dtype=np.int64),
+                    np.array([value for _, value in series], dtype=np.float64),
+                )
+                for (role, channel), series in self.channels.items()
+            ),
         )
 
 

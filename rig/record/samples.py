@@ -1,9 +1,9 @@
-"""samples.parquet: every balance reading and flow sample of a run in one table, made from the journal.
+"""samples.parquet: every balance reading, flow sample and monitored value of a run in one table, made from the journal.
 
-Columns: ``case``, ``unit``, ``source`` ("balance" or "flow"), ``step`` (the step of the case at that time, null before
-the first), ``t_ns`` (since the run's start), then for the balance ``mass_g``, ``stable`` and for the flow sensor
-``flow_ml_h``, ``temperature_c``, ``air``, ``high``; what a source does not tell is null. Rows stand in the order of the
-cases, of each the balance first.
+Columns: ``case``, ``unit``, ``source`` ("balance", "flow" or the role of a monitor), ``step`` (the step of the case at
+that time, null before the first), ``t_ns`` (since the run's start); for the balance ``mass_g``, ``stable``; for the flow
+sensor ``flow_ml_h``, ``temperature_c``, ``air``, ``high``; for a monitor ``channel`` (it ends in its unit) and ``value``.
+What a source does not tell is null. Rows stand in the order of the cases, of each the balance first.
 
 Pages carry checksums. Nothing but the samples goes in, no time and no run id: equal samples give equal bytes.
 """
@@ -70,6 +70,8 @@ def samples_bytes(run: RunRecord) -> bytes:
             ("temperature_c", pa.float64()),
             ("air", pa.bool_()),
             ("high", pa.bool_()),
+            ("channel", word),
+            ("value", pa.float64()),
         ]
     )
     buffer = pa.BufferOutputStream()
@@ -77,15 +79,15 @@ def samples_bytes(run: RunRecord) -> bytes:
         buffer,
         schema,
         compression="zstd",
-        use_dictionary=["case", "unit", "source", "step"],
+        use_dictionary=["case", "unit", "source", "step", "channel"],
         write_page_checksum=True,
     ) as writer:
         for case in run.cases:
-            for source, columns in _series(case):
+            for words, columns in _series(case):
                 rows = len(columns["t_ns"])
                 if not rows:
                     continue
-                constant = {"case": case.case, "unit": case.unit, "source": source}
+                constant = {"case": case.case, "unit": case.unit, **words}
                 arrays = {
                     **{
                         name: pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text])
@@ -102,12 +104,13 @@ def samples_bytes(run: RunRecord) -> bytes:
     return content
 
 
-def _series(case: CaseData) -> list[tuple[str, dict[str, NDArray[Any]]]]:
+def _series(case: CaseData) -> list[tuple[dict[str, str], dict[str, NDArray[Any]]]]:
+    """Each source's constant words, and its columns."""
     mass, flow = case.mass, case.flow
     return [
-        ("balance", {"t_ns": mass.t_ns, "mass_g": mass.mass_g, "stable": mass.stable}),
+        ({"source": "balance"}, {"t_ns": mass.t_ns, "mass_g": mass.mass_g, "stable": mass.stable}),
         (
-            "flow",
+            {"source": "flow"},
             {
                 "t_ns": flow.t_ns,
                 "flow_ml_h": flow.flow_ml_h,
@@ -115,6 +118,13 @@ def _series(case: CaseData) -> list[tuple[str, dict[str, NDArray[Any]]]]:
                 "air": flow.air,
                 "high": flow.high,
             },
+        ),
+        *(
+            (
+                {"source": series.role, "channel": series.channel},
+                {"t_ns": series.t_ns, "value": series.values},
+            )
+            for series in case.channels
         ),
     ]
 

@@ -66,11 +66,13 @@ def _read_back(sources: Sources, serial: str) -> str:
 
 def _instruments(sources: Sources) -> Block:
     rows: list[list[Cell]] = []
-    for unit in sources.units:
-        for place, instrument in enumerate(unit.get("instruments") or []):
+    owners = [(str(unit["serial"]), unit.get("instruments") or []) for unit in sources.units]
+    owners.append(("all units", sources.results.get("shared_instruments") or []))
+    for owner, instruments in owners:
+        for place, instrument in enumerate(instruments):
             rows.append(
                 [
-                    blocks.first_of(place, unit["serial"]),
+                    blocks.first_of(place, owner),
                     blocks.text(wording.role(str(instrument["role"]))),
                     blocks.text(
                         " ".join(

@@ -66,7 +66,17 @@ ENDINGS = {
     "refused": "refused before it began",
     "unfinished": "unfinished: the record stops before its end",
 }
-ROLES = {"pump": "pump unit", "balance": "balance", "flow": "flow sensor"}
+ROLES = {
+    "pump": "pump unit",
+    "balance": "balance",
+    "flow": "flow sensor",
+    "pressure": "pressure transmitter",
+    "current": "current meter",
+    "supply": "battery simulator",
+    "bath": "thermostat",
+    "environment": "climate logger",
+    "valves": "valves",
+}
 MEASUREMENTS = {
     "evaporation_before": "evaporation, blank before",
     "evaporation_after": "evaporation, blank after",

@@ -71,6 +71,7 @@ def test_a_run_without_samples_has_an_empty_table(make_run, tmp_path):
     assert len(frame) == 0
     assert list(frame.columns) == [
         "case", "unit", "source", "step", "t_ns", "mass_g", "stable", "flow_ml_h", "temperature_c", "air", "high",
+        "channel", "value",
     ]  # fmt: skip
 
 
