@@ -110,6 +110,9 @@ class PumpCourse(PumpState):
         turning = Fraction(0) if self._rotor_held else due
         self.fluid.drive(float(turning * NS_PER_S))
         self.count.turn(turning)
+        self._next_step_ns = math.inf
+        if self.basal.mode == "FLEX":
+            self._next_step_ns = self.own_clock.reaches_ns(self.basal.next_step_s(self.clock_s))
         if self.source != "NONE":
             self._stopped_since_ns = None
             self._stopped_too_long = False
@@ -173,12 +176,10 @@ class PumpCourse(PumpState):
 
     def _next_own_ns(self) -> float:
         """When something happens next without being asked."""
-        times: list[float] = [self.battery.next_change_ns(), self.alarms.next_ns()]
+        times = [self.battery.next_change_ns(), self.alarms.next_ns(), self._next_step_ns]
         times += [bolus.end_ns for bolus in (self.bolus, self.period) if bolus]
         if self._next_period_ns is not None:
             times.append(self._next_period_ns)
-        if self.basal.mode == "FLEX":
-            times.append(self.own_clock.reaches_ns(self.basal.next_step_s(self.clock_s)))
         if not self._stalled:
             times.append(self._notice_ns())
         if self._stopped_since_ns is not None and not self._stopped_too_long:

@@ -49,6 +49,7 @@ class PumpState:
         self._stopped_since_ns: int | None = clock.now_ns()
         self._stall_since_ns: int | None = None
         self._next_period_ns: int | None = None
+        self._next_step_ns = math.inf
         self._by_boluses = Fraction(0)  # what those that are over delivered instead of the basal program
         self._tone_test, self._tone_test_until_ns = "NONE", -1
 

@@ -14,62 +14,6 @@ from rig.sim.pump_rpu1 import SimulatedPump
 DAY_S = 86_400
 
 
-class Host:
-    """A host that asks with rising seq and takes replies apart."""
-
-    def __init__(self, talk, crc_line):
-        self.talk, self.crc_line, self.sequence = talk, crc_line, 0
-        self.notices = []
-
-    def line(self, text):
-        self.sequence = (self.sequence + 1) % 256
-        return self.crc_line(">", f"01 {self.sequence:02X} {text}")
-
-    def ask(self, text):
-        """What stands after addr and seq in the reply; notices are set aside."""
-        self.collect(self.talk.take())
-        return self.collect(self.talk.ask(self.line(text)))
-
-    def collect(self, raw):
-        replies = []
-        for row in raw.splitlines(keepends=True):
-            text = row.decode("ascii")
-            assert self.crc_line(text[0], text[2:-7]) == row
-            assert len(row) <= 256
-            if text[0] == "!":
-                self.notices.append(text[8:-7])
-            else:
-                assert text.startswith(f"< 01 {self.sequence:02X} ")
-                replies.append(text[8:-7])
-        assert len(replies) <= 1
-        return replies[0] if replies else None
-
-    def pairs(self, text):
-        reply = self.ask(text)
-        assert reply.startswith("OK"), reply
-        return dict(pair.split("=", 1) for pair in reply.split()[1:])
-
-    def deliver(self, program):
-        token = self.pairs(f"SET {program}")["TOKEN"]
-        return self.ask(f"COMMIT TOKEN={token}")
-
-    def stop(self):
-        return self.ask(f"STOP TOKEN={self.pairs('STOP')['TOKEN']}")
-
-    def log(self, first=1):
-        records = []
-        while True:
-            pairs = self.pairs(f"LOG FROM={first}")
-            records += [pairs[key] for key in ("R1", "R2") if key in pairs]
-            if pairs["MORE"] == "0":
-                return [record.split(":", 2)[2] for record in records]
-            first = int(records[-1].split(":")[0]) + 1
-
-    def at(self, seconds):
-        self.talk.at(seconds)
-        self.collect(self.talk.take())
-
-
 @pytest.fixture
 def fluid(clock):
     return FluidPath(clock, Peristaltic(0.2, 250.0), reservoir_nl=40e6)
@@ -86,8 +30,8 @@ def pump(clock, unit):
 
 
 @pytest.fixture
-def host(talk_to, pump, crc_line):
-    return Host(talk_to(pump), crc_line)
+def host(host_of, pump):
+    return host_of(pump)
 
 
 @pytest.mark.parametrize(
