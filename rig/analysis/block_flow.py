@@ -59,13 +59,13 @@ def blocks_of(t_s: Floats, mass_g: Floats, blocks: int) -> Blocks | None:
 
 
 def block_means(values: Floats, starts: NDArray[np.intp]) -> Floats:
-    """Mean of each block, shape (blocks,)."""
+    """Mean of each block, shape (blocks,), of values, shape (n,), in their unit; ``starts`` of the blocks and n."""
     means: Floats = np.add.reduceat(values, starts[:-1]) / np.diff(starts)
     return means
 
 
 def chance_of(t: float, degrees_of_freedom: int) -> float:
-    """Probability of a Student's t as far from 0 as that, on either side."""
+    """Probability of a Student's t (estimate over standard error, no unit) as far from 0 as that, on either side."""
     from scipy.special import stdtr  # heavy: loaded late
 
     return float(2 * stdtr(degrees_of_freedom, -t))

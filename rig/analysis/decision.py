@@ -153,7 +153,9 @@ def _by_rule(rule: Rule, margin: float, guard_band: float) -> Outcome:
 
 
 def uncertainty_ratio(expanded_uncertainty: float, low: float | None, high: float | None) -> float | None:
-    """Half the tolerance over the expanded uncertainty; None for a one-sided limit or no uncertainty."""
+    """Half the tolerance over the expanded uncertainty, all in one unit (ANSI/NCSL Z540.3:2006); None for a one-sided
+    limit or no uncertainty.
+    """
     if low is None or high is None or expanded_uncertainty == 0:
         return None
     return (high - low) / 2 / expanded_uncertainty

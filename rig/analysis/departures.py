@@ -62,7 +62,8 @@ class Excursion:
 
 def flow_excursion(t_s: Floats, mass_g: Floats) -> Excursion | None:
     """Where the flow stepped to another level, for a while or for good: of all stretches between block means the one
-    that fits best, against both noises as in :func:`rig.analysis.steadiness.flow_slope`. Arguments and None as there.
+    that fits best, against both noises as in :func:`rig.analysis.steadiness.flow_slope`. Arguments, shapes
+    (n,), and None as there.
     """
     blocks = blocks_of(t_s, mass_g, finest(len(t_s)))
     if blocks is None:
@@ -97,7 +98,10 @@ class Wave:
 
 
 def flow_wave(t_s: Floats, mass_g: Floats) -> Wave | None:
-    """The sine of one to a few periods in the stretch that fits best, tried as :func:`flow_excursion` tries steps."""
+    """The sine of one to a few periods in the stretch that fits best, tried as :func:`flow_excursion` tries steps.
+
+    ``t_s``, ``mass_g``: shapes (n,).
+    """
     blocks = blocks_of(t_s, mass_g, finest(len(t_s)))
     if blocks is None:
         return None
@@ -123,7 +127,8 @@ class Follows:
 
 
 def follows(t_s: Floats, mass_g: Floats, x: Floats) -> Follows | None:
-    """Whether the mass goes up and down with x (shape (n,), such as the temperature at each reading) besides the flow.
+    """Whether the mass goes up and down with x (shape (n,), such as the temperature at each reading; any unit) besides
+    the flow.
 
     Differences are compared, so that two quantities that merely drift do not seem to follow each other. None as in
     :func:`rig.analysis.steadiness.flow_slope`, or if x does not change.

@@ -243,7 +243,7 @@ class Evaporation:
         return np.asarray(np.clip((np.asarray(t_s) - self.before.t_s) / span_s, 0.0, 1.0), dtype=np.float64)
 
     def rate_g_h(self, t_s: float | Floats) -> Floats:
-        """Rate at a time, or at each of several, interpolated between the blanks."""
+        """Rate in g/h at a time, or at each of several, shape (n,), interpolated between the blanks."""
         weight = self._weight_after(t_s)
         return -((1 - weight) * self.before.rate_g_h + weight * self.after.rate_g_h)
 
@@ -275,15 +275,16 @@ class Evaporation:
 
     def change_u_g_h(self, variation: float = 0.0) -> float:
         """Standard uncertainty because the rate need not have changed evenly: rectangular, between the two
-        blanks.
+        blanks. ``variation`` is a share of the rate.
         """
         return self.changed_g_h(variation) / 2 / math.sqrt(3)
 
     def cycle_u_g_h(self, variation: float) -> float:
         """Standard uncertainty because evaporation cycles, in phases unknown at both blanks and between them.
 
-        Arc sine (JCGM 101:2008, 6.4.6), amplitude / sqrt 2 at each of two blanks, whose mean is used, and as
-        much in the time between; a time of many cycles averages them out, which is not counted upon.
+        ``variation`` is their amplitude as a share of it. Arc sine (JCGM 101:2008, 6.4.6), amplitude / sqrt 2
+        at each of two blanks, whose mean is used, and as much in the time between; a time of many cycles
+        averages them out, which is not counted upon.
         """
         return variation * self.mean_g_h * math.sqrt(1 / 4 + 1 / 2)
 
@@ -302,8 +303,9 @@ def corrected_reading_g(t_s: Floats, mass_g: Floats, evaporation: Evaporation) -
 
 
 def lag_one_autocorrelation(residuals: Floats) -> float:
-    """Autocorrelation of residuals at lag 1; 0 for fewer than three or all equal. White ones stay within
-    2/sqrt(n).
+    """Autocorrelation of residuals at lag 1, shape (n,) in any unit; 0 for fewer than three or all equal.
+
+    White ones stay within 2/sqrt(n) (M. S. Bartlett, 1946).
     """
     centred = residuals - residuals.mean()
     power = float(np.sum(centred**2))
@@ -313,7 +315,10 @@ def lag_one_autocorrelation(residuals: Floats) -> float:
 
 
 def improbable(value: float, standard_uncertainty: float, doubt: float = DOUBT) -> bool:
-    """Whether a value differs from zero by more than chance allows (two-sided, normal)."""
+    """Whether a value differs from zero by more than chance allows (two-sided, normal).
+
+    Value and standard uncertainty in one unit; ``doubt`` is the probability below which chance is not believed.
+    """
     if standard_uncertainty == 0.0:
         return value != 0.0
     return 2 * distribution_function(-abs(value) / standard_uncertainty) < doubt

@@ -123,7 +123,7 @@ def _could_be_display(step_g: float, display_step_g: float | None) -> bool:
 
 
 def local_rest(dm_g: Floats, dt_s: Floats) -> Floats:
-    """Mass differences less what the running median of the flow around them makes expect."""
+    """Mass differences, shape (n,), less what the running median of the flow around them makes expect."""
     flow = dm_g / dt_s
     if len(flow) <= _LOCAL:
         return dm_g - float(np.median(flow)) * dt_s
@@ -135,7 +135,9 @@ def local_rest(dm_g: Floats, dt_s: Floats) -> Floats:
 
 
 def scatter(rest: Floats) -> float:
-    """Standard deviation that a normal variable with this scatter has: the larger of two robust ones."""
+    """Standard deviation, in the unit of ``rest``, shape (n,), that a normal variable with this scatter has: the larger
+    of two robust ones.
+    """
     size = np.abs(rest)
     if not len(size):
         return 0.0
@@ -146,12 +148,12 @@ def scatter(rest: Floats) -> float:
 
 
 def middle_scatter(rest: Floats) -> float:
-    """As :func:`scatter`, but half of the values may be faults."""
+    """As :func:`scatter`, of shape (n,) in any unit, but half of the values may be faults."""
     return float(np.median(np.abs(rest - np.median(rest)))) / _NORMAL_MEDIAN if len(rest) else 0.0
 
 
 def common_step(mass_g: Floats) -> float:
-    """The largest step in g that all differences of the readings are multiples of.
+    """The largest step in g that all differences of the readings, shape (n,), are multiples of.
 
     0 if there is none above a millionth of their range: computed numbers, not displayed ones.
     """

@@ -35,8 +35,8 @@ def log_trumpet(
 ) -> tuple[tuple[LogWindow, ...], tuple[tuple[float, str], ...]]:
     """The trumpet over all unbroken stretches, and the windows that are not in it with the reason.
 
-    ``grids``: cumulative volumes (mL) of each stretch at even times, ``interval_s`` apart; ``span_s``: length of the
-    whole period. ``asked_s`` None: the standard's windows.
+    ``grids``: cumulative volumes (mL), shape (n,), of each stretch at even times, ``interval_s`` apart;
+    ``span_s``: length of the whole period. ``asked_s`` None: the standard's windows.
 
     Raises DefinitionError for a window asked for that is no multiple of the interval or longer than the period.
     """

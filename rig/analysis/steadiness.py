@@ -51,7 +51,7 @@ class Trend:
     centre_s: float
 
     def at(self, t_s: Floats) -> Floats:
-        """Flow of the line at times; never less than a fifth of the level."""
+        """Flow of the line in g/s at times, shape (n,); never less than a fifth of the level."""
         flow = self.level_g_s + self.slope_g_s2 * (t_s - self.centre_s)
         return np.maximum(flow, 0.2 * self.level_g_s)
 

@@ -70,7 +70,9 @@ class Budget:
 
 
 def coverage_factor(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> float:
-    """Two-sided quantile of Student's t; degrees of freedom rounded down, at least 1; normal if infinite.
+    """Two-sided quantile of Student's t (GUM G.3.2); degrees of freedom rounded down, at least 1; normal if infinite.
+
+    ``confidence`` is a share of 1; the factor has no unit.
 
     Raises ValueError for a confidence outside 0 to 1.
     """
@@ -85,7 +87,10 @@ def coverage_factor(degrees_of_freedom: float, confidence: float = CONFIDENCE) -
 
 
 def distribution_function(deviate: float, degrees_of_freedom: float = math.inf) -> float:
-    """Probability that a t (normal if infinite) variable is below ``deviate`` standard uncertainties."""
+    """Probability that a t variable (normal if its degrees of freedom are infinite) is below ``deviate``.
+
+    ``deviate`` is in standard uncertainties (GUM G.3).
+    """
     if math.isinf(degrees_of_freedom):
         return 0.5 * math.erfc(-deviate / math.sqrt(2))
     from scipy.special import stdtr
