@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from rig.clock import NS_PER_S
-from rig.errors import DeviceError, ExchangeError, LinkError, ProtocolError
+from rig.errors import DeviceError, ExchangeError, ProtocolError
 from rig.readings import ChannelReading, Identity
 from rig.transport import Link
 
@@ -130,9 +130,7 @@ class VaisalaPtu300:
                     raw += line
                     lines += [text for text in parse_lines(line) if text.upper() != command]
                 return parse(lines, raw)
-            except LinkError as error:
-                error.received = raw + error.received
-                raise
             except ExchangeError as error:
-                error.address, error.sent, error.received = self._link.address, sent, raw
+                error.address, error.sent = self._link.address, sent
+                error.received = raw if raw.endswith(error.received) else raw + error.received
                 raise

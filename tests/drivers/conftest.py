@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from rig.clock import NS_PER_S
 from rig.drivers.pump_rpu1 import Rpu1Pump
 from rig.errors import LinkTimeout, ProtocolError
+from rig.transport.buffered_link import BufferedLink
 
 
 class ScriptedLink:
@@ -86,6 +88,63 @@ def scripted() -> Iterator[Callable[..., ScriptedLink]]:
     yield make
     for link in links:
         link.finish()
+
+
+class BadLine(BufferedLink):
+    """Each request is answered by the next of ``answers``: (delay in ns, bytes) pairs; when there are none, by what
+    ``replies`` has for it. Time passes only in waiting."""
+
+    def __init__(self) -> None:
+        self.t_ns, self.answers, self.replies, self.due = 0, [], {}, []
+        super().__init__("bad://line", self, lambda t_ns, direction, data: None)
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+    def _send(self, data: bytes) -> None:
+        answer = self.answers.pop(0) if self.answers else [(5_000_000, self.replies.get(data, b""))]
+        self.due += [(self.t_ns + delay_ns, heard) for delay_ns, heard in answer if heard]
+        self.due.sort(key=lambda arrival: arrival[0])
+
+    def _receive(self, deadline_ns: int) -> bytes:
+        if not self.due or self.due[0][0] > max(deadline_ns, self.t_ns):
+            self.t_ns = max(self.t_ns, deadline_ns)
+            return b""
+        at_ns, heard = self.due.pop(0)
+        self.t_ns = max(self.t_ns, at_ns)
+        return heard
+
+    def _release(self) -> None:
+        self.due.clear()
+
+
+@pytest.fixture(scope="session")
+def bad_line() -> type[BadLine]:
+    """A line on which the test says what is heard, and when."""
+    return BadLine
+
+
+@pytest.fixture(scope="session")
+def hurts() -> Callable[..., Iterator[list[tuple[int, bytes]]]]:
+    """All kinds of hurt replies, one of each kind at each byte."""
+    return hurt_replies
+
+
+def hurt_replies(
+    dice: random.Random, sound: bytes, foreign: list[bytes]
+) -> Iterator[list[tuple[int, bytes]]]:
+    """What may come instead of ``sound``, with it or around it."""
+    for index in range(len(sound)):
+        noise, other = dice.randbytes(dice.randrange(1, 20)), dice.choice(foreign)
+        yield [(5_000_000, sound[:index] + dice.choice([b"", b"\n", b"\r\n", noise, other]))]  # truncated
+        yield [
+            (5_000_000, sound[:index] + bytes([sound[index] ^ dice.randrange(1, 256)]) + sound[index + 1 :])
+        ]
+        yield [(5_000_000, sound[:index] + other + sound[index:])]  # interleaved
+        yield [(5_000_000, sound[:index]), (dice.randrange(2 * NS_PER_S), noise + sound[index:])]
+        yield [(dice.randrange(3 * NS_PER_S), sound), (dice.randrange(3 * NS_PER_S), sound)]  # late, doubled
+        yield [(dice.randrange(NS_PER_S), other), (dice.randrange(2 * NS_PER_S), dice.choice([noise, sound]))]
+        yield [(5_000_000, dice.randbytes(dice.randrange(600)) + dice.choice([b"", b"\n", b"\n" + sound]))]
 
 
 def crc16_bit_by_bit(text: bytes) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from rig.clock import NS_PER_S
 from rig.drivers.pump_rpu1 import Rpu1Pump
 from rig.errors import ExchangeError, LinkTimeout
-from rig.transport.buffered_link import BufferedLink
 
 STATUS = "MODE=SC RUN=1 SRC=BASAL RATE={n} LEFT=0 DELIV={n} RES={n} BATT=2 ERI=9 ALARMS=0400 STOPT=0 UP=1 CLK=1 LOG=8"
 LOG = "FIRST=1 LAST=9 N=2 MORE=0 R1=4:1:REFILL:VOL/{n},LOW/{n},OLD/{n} R2=5:1:START:RATE/{n}"
@@ -41,49 +39,7 @@ QUESTIONS = {  # what is asked for, the reply with values to be told apart, the 
 RIGHT, WRONG = 20_833, 20_933
 
 
-class BadLine(BufferedLink):
-    """Each request is answered by the next of ``answers``: (delay in ns, bytes) pairs. Time passes only in waiting."""
-
-    def __init__(self) -> None:
-        self.t_ns, self.answers, self.due = 0, [], []
-        super().__init__("bad://line", self, lambda t_ns, direction, data: None)
-
-    def now_ns(self) -> int:
-        return self.t_ns
-
-    def _send(self, data: bytes) -> None:
-        answer = self.answers.pop(0) if self.answers else []
-        self.due += [(self.t_ns + delay_ns, heard) for delay_ns, heard in answer if heard]
-        self.due.sort(key=lambda arrival: arrival[0])
-
-    def _receive(self, deadline_ns: int) -> bytes:
-        if not self.due or self.due[0][0] > max(deadline_ns, self.t_ns):
-            self.t_ns = max(self.t_ns, deadline_ns)
-            return b""
-        at_ns, heard = self.due.pop(0)
-        self.t_ns = max(self.t_ns, at_ns)
-        return heard
-
-    def _release(self) -> None:
-        self.due.clear()
-
-
-def hurts(dice: random.Random, sound: bytes, foreign: list[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """What may come instead of ``sound``, with it or around it."""
-    for index in range(len(sound)):
-        noise, other = dice.randbytes(dice.randrange(1, 20)), dice.choice(foreign)
-        yield [(5_000_000, sound[:index] + dice.choice([b"", b"\n", b"\r\n", noise, other]))]  # truncated
-        yield [
-            (5_000_000, sound[:index] + bytes([sound[index] ^ dice.randrange(1, 256)]) + sound[index + 1 :])
-        ]
-        yield [(5_000_000, sound[:index] + other + sound[index:])]  # interleaved
-        yield [(5_000_000, sound[:index]), (dice.randrange(2 * NS_PER_S), noise + sound[index:])]
-        yield [(dice.randrange(3 * NS_PER_S), sound), (dice.randrange(3 * NS_PER_S), sound)]  # late, doubled
-        yield [(dice.randrange(NS_PER_S), other), (dice.randrange(2 * NS_PER_S), dice.choice([noise, sound]))]
-        yield [(5_000_000, dice.randbytes(dice.randrange(600)) + dice.choice([b"", b"\n", b"\n" + sound]))]
-
-
-def fuzz(seed: int, rpu1_line) -> tuple[int, int]:
+def fuzz(seed: int, rpu1_line, bad_line, hurts) -> tuple[int, int]:
     """Frames tried, and how many of them gave the right value."""
     dice, frames, right = random.Random(seed), 0, 0
     for ask, words, parts in QUESTIONS.values():
@@ -95,7 +51,7 @@ def fuzz(seed: int, rpu1_line) -> tuple[int, int]:
             rpu1_line(f"> 01 01 OK {wrong}"),
         ]
         for hurt in hurts(dice, reply, foreign):
-            line = BadLine()
+            line = bad_line()
             pump = Rpu1Pump(line)
             line.answers = [
                 [(5_000_000, rpu1_line("< 01 00 OK MAKER=A MODEL=B SERIAL=C FW=1 PROTO=1 LEVEL=2"))]
@@ -122,13 +78,13 @@ def fuzz(seed: int, rpu1_line) -> tuple[int, int]:
     return frames, right
 
 
-def test_thousands_of_hurt_replies(rpu1_line):
-    tried = [fuzz(seed, rpu1_line) for seed in (1, 2)]
+def test_thousands_of_hurt_replies(rpu1_line, bad_line, hurts):
+    tried = [fuzz(seed, rpu1_line, bad_line, hurts) for seed in (1, 2)]
     frames, right = (sum(numbers) for numbers in zip(*tried, strict=True))
     assert frames >= 5000
     assert 0.3 < right / frames < 0.99  # neither deaf nor gullible
 
 
 @pytest.mark.campaign
-def test_a_hundred_thousand_hurt_replies(rpu1_line):
-    assert sum(fuzz(seed, rpu1_line)[0] for seed in range(3, 33)) >= 100_000
+def test_a_hundred_thousand_hurt_replies(rpu1_line, bad_line, hurts):
+    assert sum(fuzz(seed, rpu1_line, bad_line, hurts)[0] for seed in range(3, 33)) >= 100_000
