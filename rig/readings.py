@@ -24,12 +24,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class MassReading:
-    """One reading of a balance, as displayed (air buoyancy not corrected)."""
+    """One reading of a balance, as displayed (air buoyancy not corrected).
+
+    ``digit_g``: value of the last digit shown, if the balance tells.
+    """
 
     t_ns: int
     mass_g: float
     stable: bool
     raw: bytes
+    digit_g: float | None = None
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ class PumpState:
 
 @dataclass(frozen=True)
 class PumpEvent:
-    """One entry of the pump's own event log: its number, the pump's clock in s, a code and its arguments."""
+    """One entry of the pump's own event log: its number, the pump's clock (as in PumpState), a code, its arguments."""
 
     number: int
     clock_s: int

@@ -150,11 +150,11 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
     """
     check_instruments(bench)
     chosen = [unit for unit in bench.units if serials is None or unit.serial in serials]
-    ports = _simulated_ports(bench, clock)
+    ports = simulated_ports(bench, clock)
     opened: list[InstrumentOnBench] = []
 
     def opened_driver(owner: str, file: InstrumentFile) -> Any:
-        opened.append(_open_instrument(owner, file, clock, ports))
+        opened.append(open_instrument(owner, file, clock, ports))
         return opened[-1].driver
 
     try:
@@ -186,7 +186,8 @@ def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedRea
     )
 
 
-def _simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], WirePort]:
+def simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], WirePort]:
+    """The instruments' ends of all lines, where the clock is virtual; else none."""
     if not isinstance(clock, VirtualClock):
         return {}
     from rig.sim.build import simulate
@@ -195,9 +196,10 @@ def _simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], Wi
     return {(owner, file.role): simulation.port(owner, file.role) for owner, file in bench.instruments}
 
 
-def _open_instrument(
+def open_instrument(
     owner: str, file: InstrumentFile, clock: Clock, ports: dict[tuple[str, str], WirePort]
 ) -> InstrumentOnBench:
+    """Open the link of one instrument; sends nothing. Raises DefinitionError, LinkLost."""
     driver = driver_class(file.driver)
     tap = WireTap()
     framing = getattr(driver, "DEFAULT_FRAMING", "8N1")

@@ -24,6 +24,7 @@ from rig.errors import (
 COMMANDS = {
     "run": "run plans on a bench and report on them",
     "check": "look for mistakes in plans and bench without touching an instrument",
+    "doctor": "ask each instrument of a bench who it is and whether it is fit; moves no fluid",
     "report": "build the report of a run again from its record",
     "verify": "check that a run's record is whole and unaltered",
     "sim": "serve a bench's simulated instruments on pseudo-terminals or TCP",

@@ -77,6 +77,15 @@ def parse_weight(line: bytes, expected: str = "S") -> tuple[float, bool]:
     return float(Decimal(match[2].strip()) * GRAMS[match[3]]), match[1] == "S"
 
 
+def parse_digit(line: bytes) -> float:
+    """What the last digit of a weight is worth, in g. Raises ProtocolError."""
+    match = WEIGHT.fullmatch(parse_reply(line, "S"))
+    if match is None or match[3] not in GRAMS:
+        raise ProtocolError("not a weight", received=line)
+    _, _, decimals = match[2].strip().partition(".")
+    return float(Decimal(1).scaleb(-len(decimals)) * GRAMS[match[3]])
+
+
 def parse_text(line: bytes, expected: str) -> str:
     """The quoted text of a reply such as ``I4 A "B021002593"``. Raises DeviceError, ProtocolError."""
     match = TEXT.fullmatch(parse_reply(line, expected))
@@ -150,7 +159,7 @@ class MtSicsBalance:
     def _weigh(self, command: str, within_ns: int) -> MassReading:
         def reading(line: bytes) -> MassReading:
             mass_g, stable = parse_weight(line)
-            return MassReading(self._link.now_ns(), mass_g, stable, line)
+            return MassReading(self._link.now_ns(), mass_g, stable, line, parse_digit(line))
 
         return self._ask(command, reading, within_ns)
 

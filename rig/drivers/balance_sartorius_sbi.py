@@ -157,8 +157,11 @@ class SartoriusSbiBalance:
 
     def _reading(self, weight: Weight) -> MassReading:
         self._unit = weight.unit or self._unit
-        mass_g = float(weight.value * GRAMS[self._unit])
-        return MassReading(self._link.now_ns(), mass_g, weight.unit != "", weight.raw)
+        grams = GRAMS[self._unit]
+        digit_g = float(Decimal(10) ** Decimal(weight.value.as_tuple().exponent) * grams)
+        return MassReading(
+            self._link.now_ns(), float(weight.value * grams), weight.unit != "", weight.raw, digit_g
+        )
 
     def _ask(self, command: str, parse: Callable[[bytes], T]) -> T:
         """One command and its reply, parsed."""
