@@ -11,23 +11,28 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import math
+import pkgutil
 import re
 import sys
 import types
 import typing
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+import rig.analysis
 from rig.cli import COMMANDS
 from rig.definitions import fields
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
 from rig.definitions.case_common import Accept, CommonCase
 from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
+from rig.definitions.flow_presets import PRESETS
 from rig.definitions.instruments import (
     Auxiliaries,
     BalanceInstrument,
@@ -257,6 +262,94 @@ def refused_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def _markdown(docstring: str) -> str:
+    """A docstring as it is printed: a line a paragraph, names in code, the roles of Sphinx left out."""
+    text = re.sub(r":(?:func|class|meth|mod|attr):`~?([^`]+)`", r"`\1`", docstring.replace("``", "`"))
+    text = re.sub(r"(`[^`]*`)|([*_<])", lambda found: found[1] or "\\" + found[2], text)
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+def _public(owner: types.ModuleType | type) -> Iterator[tuple[str, Any]]:
+    """Public functions, classes, methods and properties of a module or class, in the order they are written."""
+    module = owner.__name__ if isinstance(owner, types.ModuleType) else owner.__module__
+    for name, item in vars(owner).items():
+        found = item.fget if isinstance(item, property) else getattr(item, "__func__", item)
+        if not name.startswith("_") and getattr(found, "__module__", None) == module and callable(found):
+            yield name, item
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+    text = f"{stars}{parameter.name}: {parameter.annotation}"
+    if parameter.default is parameter.empty:
+        return text
+    default = parameter.default
+    return f"{text} = {f'{type(default).__name__}.{default.name}' if isinstance(default, StrEnum) else repr(default)}"
+
+
+def _signature(name: str, item: Any, longest: float = 100) -> str:
+    """As it is written: annotations are text, for their evaluation is postponed."""
+    signature = inspect.signature(item)
+    parameters = []
+    for parameter in signature.parameters.values():
+        if parameter.name in ("self", "cls"):
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
+        parameters.append(_parameter(parameter))
+    result = "" if isinstance(item, type) else f" -> {signature.return_annotation}"
+    text = f"{name}({', '.join(parameters)}){result}"
+    if len(text) <= longest:
+        return text
+    return "\n".join([f"{name}(", *(f"    {parameter}," for parameter in parameters), f"){result}"])
+
+
+def _of_class(item: type) -> Iterator[str]:
+    """The members of a class, a list item each."""
+    if issubclass(item, StrEnum):
+        yield "- " + ", ".join(f"`{member.name}`" for member in item)
+    for name, member in _public(item):
+        shown = name
+        if not isinstance(member, property):
+            shown = _signature(name, getattr(member, "__func__", member), math.inf)
+        yield f"- `{shown}`: " + " ".join(_markdown(inspect.getdoc(member) or "").split())
+
+
+def analysis_reference() -> str:
+    """Every public name of ``rig.analysis`` with its docstring, by module."""
+    parts = []
+    for found in sorted(pkgutil.iter_modules(rig.analysis.__path__), key=lambda found: found.name):
+        module = importlib.import_module(f"rig.analysis.{found.name}")
+        parts += [f"## {found.name}", _markdown(inspect.getdoc(module) or "")]
+        for name, item in _public(module):
+            parts += [f"### {name}"]
+            if not (isinstance(item, type) and issubclass(item, StrEnum)):
+                parts += [f"```python\n{_signature(name, item)}\n```"]
+            parts += [_markdown(inspect.getdoc(item) or "")]
+            members = list(_of_class(item)) if isinstance(item, type) else []
+            parts += ["\n".join(members)] if members else []
+    return "\n" + "\n\n".join(parts) + "\n\n"
+
+
+def presets_table() -> str:
+    """The presets of the standard, as data."""
+    rows = [
+        "| pump | edition | interval, min | period A | period B | windows, min |",
+        "|---|---|---|---|---|---|",
+    ]
+    for preset in PRESETS:
+        windows = ", ".join(f"{window_s / 60:g}" for window_s in preset.windows_s)
+        period = "the plan's"
+        if preset.settle_s is not None and preset.period_s is not None:
+            period = f"{preset.period_s / 3600:g} h, from {preset.settle_s / 3600:g} h after the start"
+        interval = "the plan's" if preset.sample_every_s is None else f"{preset.sample_every_s / 60:g}"
+        last = "as long, up to the change of the set" if preset.has_period_b else "–"
+        rows.append(
+            f"| {preset.name} | {preset.edition or '–'} | {interval} | {period} | {last} | {windows} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "plan": lambda: table_of(PlanTable),
     "case": lambda: table_of(CommonCase),
@@ -274,6 +367,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "flow": lambda: table_of(FlowInstrument, without=InstrumentFile),
     "simulated": lambda: table_of(SimulatedUnit),
     "pump": lambda: table_of(PumpTable),
+    "flow-presets": presets_table,
+    "analysis": analysis_reference,
     "kinds": kinds_table,
     "refused": refused_table,
     **{f"command-{name}": lambda name=name: command_table(name) for name in COMMANDS},

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rig import errors
+from rig.analysis.capability import capability
 from rig.cli import COMMANDS
 from rig.definitions.bolus_case import BolusAccept
 from rig.definitions.cases import PROCEDURES
@@ -59,6 +60,25 @@ def test_a_stale_table_is_noticed(make_reference):
     renewed = make_reference.renewed(text)
     assert renewed != text
     assert "`every`" in renewed
+    assert make_reference.renewed(renewed) == renewed
+
+
+def test_the_analysis_page_has_every_public_name_with_its_docstring(make_reference, pages):
+    page = pages["docs/reference/analysis.md"]
+    headings = set(re.findall(r"^### (\w+)$", page.text, re.MULTILINE))
+    assert {"two_sided_factor", "propagate", "trumpet", "Budget", "Outcome", "analyze_log"} <= headings
+    shown = make_reference.analysis_reference()
+    assert "measuring_time_s(\n    wanted_pct: float,\n    rate_ml_h: float," in shown
+    assert "- `drift_g(duration_s: float) -> float`: Standard deviation of the zero point's walk" in shown
+    assert "rule: Rule = Rule.FOUR_OUTCOMES" in shown
+
+
+def test_a_changed_docstring_makes_the_analysis_page_stale(make_reference, pages, monkeypatch):
+    text = pages["docs/reference/analysis.md"].text
+    assert make_reference.renewed(text) == text
+    monkeypatch.setattr(capability, "__doc__", "Something else.\n\nRaises ``KeyError`` for a_b * c.")
+    renewed = make_reference.renewed(text)
+    assert "Something else.\n\nRaises `KeyError` for a\\_b \\* c." in renewed
     assert make_reference.renewed(renewed) == renewed
 
 
