@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.clock.virtual import VirtualClock
 from rig.drivers.bath_julabo import (
     JulaboBath,
     format_temperature,
@@ -15,6 +16,7 @@ from rig.drivers.bath_julabo import (
 )
 from rig.errors import DeviceError, LimitRefused, LinkTimeout, ProtocolError
 from rig.readings import Identity
+from rig.transport.open import open_link
 
 RUNNING = (b"status\r", b"03 REMOTE START\r\n")
 STANDING = (b"status\r", b"02 REMOTE STOP\n")
@@ -172,6 +174,34 @@ def test_set_and_started_with_a_pause_after_each_out_command(scripted):
     ]
     assert all(250 <= pause < 400 for pause in after_out)
     assert all(10 <= pause < 100 for pause in others)
+
+
+class ImpatientBath:
+    """An in-process bath in virtual time that is deaf for 250 ms after an ``out`` command."""
+
+    def __init__(self, clock):
+        self.clock, self.deaf_until_ns, self.running = clock, 0, False
+
+    def attach(self, send):
+        self.send = send
+
+    def receive(self, data):
+        now_ns = self.clock.now_ns()
+        if now_ns < self.deaf_until_ns:
+            return
+        if data.startswith(b"out_"):
+            self.running, self.deaf_until_ns = data == b"out_mode_05 1\r", now_ns + 250_000_000
+        elif data == b"status\r":
+            self.send(now_ns + 20_000_000, b"03 REMOTE START\r\n" if self.running else b"02 REMOTE STOP\r\n")
+
+
+def test_the_pause_is_kept_in_virtual_time():
+    clock = VirtualClock()
+    link = open_link("sim://shared/bath", clock, lambda t_ns, direction, data: None, ImpatientBath(clock))
+    bath = JulaboBath(link)
+    bath.switch(True)
+    bath.switch(False)
+    assert 0.5e9 < clock.now_ns() < 0.8e9
 
 
 def test_a_line_that_comes_late_during_the_pause_is_no_reply(scripted):

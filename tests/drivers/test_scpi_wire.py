@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.clock import NS_PER_S
+from rig.clock.virtual import VirtualClock
 from rig.clock.wall import WallClock
 from rig.drivers.scpi_wire import (
     ScpiLine,
@@ -278,9 +280,8 @@ def address(request):
     if request.param == "serial":
         master, slave = os.openpty()
         tty.setraw(slave)
-        thread = threading.Thread(
-            target=answer, args=(lambda: read_or_nothing(master), lambda data: os.write(master, data))
-        )
+        ends = (lambda: read_or_nothing(master), lambda data: os.write(master, data))
+        thread = threading.Thread(target=answer, args=ends, daemon=True)
         thread.start()
         yield f"serial://{os.ttyname(slave)}"
         os.close(slave)
@@ -295,7 +296,7 @@ def address(request):
         with connection:
             answer(lambda: connection.recv(1000), connection.sendall)
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield (
         f"socket://127.0.0.1:{port}"
@@ -320,3 +321,28 @@ def test_the_same_words_on_tcp_visa_and_a_serial_line(address):
     line.establish("A", 10)
     assert line.ask("READ?", parse_number) == 1.2345e-5
     link.close()
+
+
+class Instrument:
+    """An in-process instrument in virtual time that knows REPLIES only, and takes a second for each."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def attach(self, send):
+        self.send = send
+
+    def receive(self, data):
+        self.send(self.clock.now_ns() + NS_PER_S, REPLIES.get(data.rstrip(b"\n"), b""))
+
+
+def test_the_same_words_in_virtual_time():
+    clock = VirtualClock()
+    link = open_link("sim://SN1/current", clock, lambda t_ns, direction, data: None, Instrument(clock))
+    line = ScpiLine(link)
+    line.establish("A", 10)
+    assert line.ask("READ?", parse_number) == 1.2345e-5
+    assert clock.now_ns() == 4 * NS_PER_S, "identity, error queue, setting and reading"
+    with pytest.raises(LinkTimeout):
+        line.ask("B?", parse_number)
+    assert clock.now_ns() == 7 * NS_PER_S
