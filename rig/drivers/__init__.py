@@ -25,6 +25,8 @@ DRIVERS = {
     "flow_bronkhorst_propar": "rig.drivers.flow_bronkhorst_propar:BronkhorstPropar",
     "flow_sensirion_scc1": "rig.drivers.flow_sensirion_scc1:SensirionScc1",
     "pressure_keller": "rig.drivers.pressure_keller:KellerPressure",
+    "pump_alaris": "rig.drivers.pump_alaris:AlarisPump",
+    "pump_fresenius": "rig.drivers.pump_fresenius:FreseniusPump",
     "pump_harvard_chain": "rig.drivers.pump_harvard_chain:HarvardChainPump",
     "pump_harvard_ultra": "rig.drivers.pump_harvard_ultra:HarvardUltraPump",
     "pump_new_era": "rig.drivers.pump_new_era:NewEraPump",

@@ -16,12 +16,58 @@ from rig.drivers.current_keysight_34465a import Keysight34465A
 from rig.drivers.environment_vaisala_ptu300 import VaisalaPtu300
 from rig.drivers.flow_bronkhorst_propar import BronkhorstPropar
 from rig.drivers.flow_sensirion_scc1 import SensirionScc1
+from rig.drivers.pump_alaris import AlarisPump
+from rig.drivers.pump_fresenius import FreseniusPump
+from rig.drivers.pump_harvard_chain import HarvardChainPump
+from rig.drivers.pump_harvard_ultra import HarvardUltraPump
+from rig.drivers.pump_new_era import NewEraPump
 from rig.drivers.pump_rpu1 import Rpu1Pump
 from rig.drivers.valves_gpio_serial import GpioSerialValves
 from rig.errors import LinkLost
 from rig.transport.open import open_link
 
+
+def in_session(pump, flag):
+    """A pump whose session is open already, so that one exchange is the whole of it."""
+    setattr(pump, flag, True)
+    return pump
+
+
 EXCHANGES = {
+    "pump new era": (
+        lambda link: (
+            in_session(NewEraPump(link, syringe_diameter_mm=14.43), "_session_open").identify().model
+        ),
+        b"0VER\r",
+        b"\x0200SNE1000V3.923\x03",
+        "NE1000",
+    ),
+    "pump harvard ultra": (
+        lambda link: (
+            in_session(HarvardUltraPump(link, syringe_diameter_mm=14.43), "_polled").identify().model
+        ),
+        b"version\r\n",
+        b"\n11 ELITE\r\n:\x11",
+        "11 ELITE",
+    ),
+    "pump harvard chain": (
+        lambda link: HarvardChainPump(link, 3, syringe_diameter_mm=14.43).identify().firmware,
+        b"03VER\r",
+        b"\r\n33V2.0\r\n03:",
+        "2.0",
+    ),
+    "pump fresenius": (
+        lambda link: in_session(FreseniusPump(link, 1), "_session_open").identify().model,
+        b"\x021LF;b9F\x03",
+        b"\x06\x021C;bX96\x03",
+        "X",
+    ),
+    "pump alaris": (
+        lambda link: AlarisPump(link).identify().serial,
+        b"!INST_SERIALNO|457D\r",
+        b"!INST_SERIALNO^8002-51740|050B\r",
+        "8002-51740",
+    ),
     "bath": (
         lambda link: JulaboBath(link).identify().firmware,
         b"version\r",
