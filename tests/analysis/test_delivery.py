@@ -6,6 +6,8 @@ from dataclasses import replace
 import GTC
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rig.analysis.decision import Outcome, decide
 from rig.analysis.delivery import (
@@ -228,3 +230,31 @@ def test_a_pump_at_the_limit_passes_no_more_often_than_the_guard_band_allows() -
 
     assert verdicts.count(Outcome.PASS) / 600 <= 0.04  # 2.5 % stated; 4 % is its 99 % bound for 600 runs
     assert verdicts.count(Outcome.CONDITIONAL_PASS) > 200
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    delivered_g=st.floats(1e-3, 100.0),
+    loss_g_h=st.floats(0.0, 1e-2),
+    hours=st.floats(0.1, 100.0),
+    offset_g=st.floats(-200.0, 200.0),
+    later_s=st.floats(0.0, 1e5),
+)
+def test_whatever_evaporates_is_added_back_once_and_only_differences_count(
+    delivered_g: float, loss_g_h: float, hours: float, offset_g: float, later_s: float
+) -> None:
+    seconds = hours * 3600.0
+    losing = Evaporation(Slope(0.0, -loss_g_h, 0.0, math.inf), Slope(1e6, -loss_g_h, 0.0, math.inf))
+    shown = Difference.between(
+        offset_g, offset_g + delivered_g - loss_g_h * hours, later_s, later_s + seconds
+    )
+    dry = Difference.between(0.0, delivered_g, 0.0, seconds)
+
+    volume_ml = delivered_ml(shown, losing, BENCH)
+    assert volume_ml == pytest.approx(delivered_ml(dry, DRY, BENCH), abs=1e-9)
+    error = delivery_error(shown, volume_ml / 1.02, losing, BENCH, timed_over_s=seconds)
+    assert error.value == pytest.approx(2.0, abs=1e-6)
+    assert error.combined_standard_uncertainty == pytest.approx(
+        delivery_error(dry, volume_ml / 1.02, DRY, BENCH, timed_over_s=seconds).combined_standard_uncertainty,
+        rel=1e-6,
+    )

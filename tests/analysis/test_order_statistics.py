@@ -85,3 +85,11 @@ def test_what_has_no_limits_is_refused():
     for left_out in (0, 6):
         with pytest.raises(ValueError, match="cannot be left out"):
             confidence_between(5, left_out, 0.9)
+
+
+def test_the_two_values_in_the_middle_may_be_enough() -> None:
+    # 1 - I_0.1(1, 4) = 0.9^4 = 0.656
+    middle = ordered_limits(np.array([4.0, 1.0, 3.0, 2.0]), 0.1, 0.6)
+
+    assert (middle.low, middle.high, middle.low_rank, middle.high_rank) == (2.0, 3.0, 2, 3)
+    assert middle.confidence == pytest.approx(0.9**4)
