@@ -22,7 +22,7 @@ _MOST_BLOCKS = 40
 FEWEST_BLOCKS = 8
 _FEWEST_READINGS = 17
 SHARES = np.linspace(0.0, 0.98, 15)  # of the balance's noise in all
-CHI2_95 = 3.84  # of one parameter
+CHI2_95, CHI2_84 = 3.84, 2.0  # of one parameter
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def chance_of(t: float, degrees_of_freedom: int) -> float:
     return float(2 * stdtr(degrees_of_freedom, -t))
 
 
-def fit_lines(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def fit_lines(x: Floats, y: Floats, plausible: float = CHI2_95) -> tuple[Floats, Floats]:
     """Lines y = c + slope x for each row of x, shape (k, n): slopes and their standard errors, shape (k,).
 
-    Covariance s2 ((1-r) I + r T): of all r that the restricted likelihood does not rule out (95 %), the one that
-    makes the slope least significant.
+    Covariance s2 ((1-r) I + r T): of all r that the restricted likelihood does not rule out (``plausible``: 95 %),
+    the one that makes the slope least significant.
     """
     n = len(y)
     sines, eigenvalues = sines_of(n)
@@ -94,7 +94,7 @@ def fit_lines(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         errors.append(np.sqrt(variance * s11 / determinant))
         likelihoods.append((n - 2) * np.log(variance) - float(np.sum(np.log(weight))) + np.log(determinant))
     slope, error, likelihood = np.array(slopes), np.array(errors), np.array(likelihoods)
-    ruled_out = likelihood > likelihood.min(axis=0) + CHI2_95
+    ruled_out = likelihood > likelihood.min(axis=0) + plausible
     chosen = np.argmin(np.where(ruled_out, np.inf, np.abs(slope) / error), axis=0)
     each = np.arange(x.shape[0])
     return slope[chosen, each], error[chosen, each]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rig.analysis.block_flow import (
+    CHI2_84,
     CHI2_95,
     SHARES,
     Floats,
@@ -20,6 +21,7 @@ from rig.analysis.block_flow import (
 )
 
 _MOST_CYCLES, _PHASES = 6.0, 8
+_ENOUGH = 30  # blocks, to tell the two noises apart
 
 
 def steady_rate(t_s: Floats, mass_g: Floats) -> tuple[float, float]:
@@ -74,7 +76,7 @@ def flow_excursion(t_s: Floats, mass_g: Floats) -> Excursion | None:
     first, last = first[kept], last[kept]
     place = np.arange(count)
     inside = ((place >= first[:, None]) & (place <= last[:, None])).astype(float)
-    change, error = fit_lines(inside, blocks.flow)
+    change, error = fit_lines(inside, blocks.flow, CHI2_84 if count >= _ENOUGH else CHI2_95)
     t = np.abs(change) / error
     best = int(np.argmax(t))
     start_s, end_s = float(blocks.t_s[first[best]]), float(blocks.t_s[last[best] + 1])

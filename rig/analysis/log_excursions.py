@@ -12,7 +12,7 @@ from rig.analysis.log_stretches import Stretches, bridged, resting
 
 S_PER_H = 3600.0
 
-_CHANCE = 0.015  # at most: the places looked at are much alike
+_CHANCE = 0.016  # at most: the places looked at are much alike
 _CHANCE_OF_ONE = 1e-5
 _LEAST_SHARE = 0.005  # of the mass delivered: what makes less harms no mean
 _LEAST_WAVE = 0.02  # of the mass delivered, from crest to trough
@@ -25,6 +25,9 @@ def find_thermal_drift(series: Series, temperature_c: Floats) -> tuple[list[Haza
     with_it = follows(series.t_s, bridged(series), temperature_c)
     if with_it is None or with_it.chance >= _CHANCE_OF_ONE:
         return [], series
+    off = flow_excursion(series.t_s, bridged(series))
+    if off is not None and off.chance < with_it.chance:
+        return [], series  # a change of level that happens to look like it
     if abs(with_it.swing_g) < max(_LEAST_SHARE * _total_g(series), 2.0 * series.resolution_g):
         return [], series
     swing_k = float(np.ptp(temperature_c))

@@ -18,7 +18,7 @@ from rig.analysis.steadiness import Slope, flow_slope, flow_trend
 
 S_PER_H = 3600.0
 
-_DRIFT_CHANCE = 1e-4
+_DRIFT_CHANCE = 3e-4
 _DRIFT_LEAST_PCT = 0.3
 _SLIP_BAND = 0.25  # relative
 _FAR = 0.3  # from the set rate, relative

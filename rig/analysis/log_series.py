@@ -23,7 +23,7 @@ _NORMAL_MEDIAN = 0.6745
 _ROUNDING = 1e-13  # relative, of the numbers in a log
 _FEWEST_FOR_LUMPS = 20
 _SOME = 128
-_LUMPY = 0.9
+_LUMPY = 0.75
 _FEWEST_CHANGES = 8  # of the level; fewer are a stop or a change of flow
 _LEAST_LUMP = 0.02  # of one interval's mass; smaller lumps harm no result
 
