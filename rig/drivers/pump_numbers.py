@@ -15,7 +15,7 @@ from rig.readings import Prescription
 
 S_PER_H = 3600
 DURATIONS_S = range(1, 86_401)
-NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
+NUMBER = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 Units = Mapping[str, int | Fraction]  # unit as it stands on the wire: nl, or nl/h, in one of it
 
@@ -90,18 +90,19 @@ def dose_of(prescription: Prescription, digits: Digits, rates: Units, volumes: U
     if rate is None:
         hint = digits.near(rate_nl_h, rates)
         if volume_nl:
-            hint += _durations_near(volume_nl, prescription.bolus_duration_s, digits, rates)
+            hint += _duration_near(volume_nl, prescription.bolus_duration_s, digits, rates)
         raise LimitRefused(
             f"this pump cannot be told {float(rate_nl_h):.10g} nl/h exactly: {hint}; nothing was sent"
         )
     return Dose(rate_nl_h, volume_nl, rate, volume)
 
 
-def _durations_near(volume_nl: Fraction, duration_s: int, digits: Digits, rates: Units) -> str:
-    """For messages: the duration nearest to the one asked for in which that bolus can be told."""
-    for other_s in sorted(DURATIONS_S, key=lambda s: abs(s - duration_s)):
-        if digits.exactly(volume_nl * S_PER_H / other_s, rates):
-            return f", or the same bolus in {other_s} s"
+def _duration_near(volume_nl: Fraction, duration_s: int, digits: Digits, rates: Units) -> str:
+    """For messages: the nearest duration in which that bolus can be told, if one is within 10 min."""
+    for step_s in range(1, 601):
+        for other_s in (duration_s - step_s, duration_s + step_s):
+            if other_s in DURATIONS_S and digits.exactly(volume_nl * S_PER_H / other_s, rates):
+                return f", or the same bolus in {other_s} s"
     return ""
 
 
@@ -115,7 +116,7 @@ def prescription_of(rate_nl_h: Fraction, volume_nl: Fraction) -> Prescription:
 
 def parse_quantity(text: str, units: Units) -> Fraction | None:
     """A number and its unit ("20.83 ul/h", "20.83UH"), in nl or nl/h; None for anything else."""
-    match = re.fullmatch(r"([\d.]+) *(\D+)", text)
+    match = re.fullmatch(r"([0-9.]+) *([^0-9]+)", text)
     if match is None or not NUMBER.fullmatch(match[1]) or match[2] not in units:
         return None
     return Fraction(match[1].rstrip(".")) * units[match[2]]
