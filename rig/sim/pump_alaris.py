@@ -1,18 +1,19 @@
-"""Simulated syringe pump as the public package infupy 2022.1.11 speaks to Alaris pumps.
+"""Simulated syringe pump as the public package infupy 2022.1.11 speaks to Alaris pumps, and the OpenICE demo devices.
 
-This is an *infupy-compatible subset*, nothing more: the maker's document was not read. What infupy does not show is
-this simulator's own, and marked so below; nothing here says what an Alaris pump does.
+This is an *infupy-compatible subset*, nothing more: the maker's document was not read. The form of answers is that
+of exchanges noted in OpenICE's sources, where there is one; nothing here says what an Alaris pump does.
 
 ``!NAME[^field ..]|CRC CR`` both ways, CRC-16/CCITT-FALSE of what stands between ``!`` and ``|``, four hex digits;
-ESC ends a line before its time. INST_SERIALNO tells the serial number; REMOTE_CTRL and REMOTE_CFG ``^ENABLED^code``
-allow control and settings, the code being the CRC of the serial number, ``^DISABLED`` ends it; INF_RATE tells the
-rate, ``INF_RATE^12.5^ml/h`` sets it; INF_VI tells the volume; INF_START and INF_STOP.
+ESC ends a line before its time. INST_SERIALNO tells the serial number, COMMS_PROTOCOL the protocol's version;
+``REMOTE_CTRL^ENABLED^code`` allows control, the code being the CRC of the serial number, ``^DISABLED`` ends it, and
+REMOTE_CFG likewise; INF_RATE tells the rate, ``INF_RATE^12.5^ml/h`` sets it, INF_RATE_MAX_SYRINGE tells the highest;
+INF_VI tells the volume, INF_VI_CLEAR clears it; INF_START and INF_STOP are echoed.
 
 The simulator's own: what was enabled lapses ``enabled_for_s`` after it was last enabled, and the infusion goes on;
-a wrong code is answered ``DISABLED``; INF_RATE needs REMOTE_CFG and is otherwise answered with the rate as it is, as
-it is when out of range; INF_START and INF_STOP need REMOTE_CTRL and are otherwise not answered, nor is a start
-without a rate, nor a damaged or unknown line; numbers of decimals. NOT modelled:
-everything else, alarms among it (a pump that stalls simply stops).
+a wrong code is answered ``DISABLED``; setting, starting, stopping and clearing need REMOTE_CTRL: without it a rate is
+answered with the rate as it is (as it is when out of range), the others not at all; nor is a start without a rate,
+nor a damaged or unknown line. NOT modelled: everything else, state and alarms among it (INF, ALARM: what their
+fields mean is not known; a pump that stalls simply stops), boluses, volume limits.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def message(*fields: str) -> bytes:
 
 
 class SimulatedAlaris:
-    """A pump with one host. Plain attributes: ``serial``, ``rate_max_ml_h``, ``enabled_for_s``, ``processing_s``;
-    faults of the line in ``line``, of the pump in ``drive``.
+    """A pump with one host. Plain attributes: ``serial``, ``protocol``, ``rate_max_ml_h``, ``enabled_for_s``,
+    ``processing_s``; faults of the line in ``line``, of the pump in ``drive``.
     """
 
     def __init__(
@@ -53,13 +54,15 @@ class SimulatedAlaris:
         self.drive = InfusionDrive(clock, fluid, capacity_nl=capacity_nl)
         self.serial = serial
         self.rate_max_ml_h, self.rate_ml_h = 1200.0, 0.0
+        self.protocol = "Asena Rev 2.1.5 simulated"
         self.enabled_for_s = 3.0
         self.processing_s = 0.005
         self._enabled_until_ns = dict.fromkeys(REMOTE, 0)
         self._line: str | None = None
         self._commands: dict[str, Callable[[list[str]], list[str] | None]] = {
-            "INST_SERIALNO": lambda _: [self.serial], "INF_RATE": self._rate, "INF_VI": self._volume,
-            "INF_START": self._start, "INF_STOP": self._stop,
+            "INST_SERIALNO": lambda _: [self.serial], "COMMS_PROTOCOL": lambda _: [self.protocol],
+            "INF_RATE": self._rate, "INF_RATE_MAX_SYRINGE": lambda _: [f"{self.rate_max_ml_h:.2f}", "ml/h"],
+            "INF_VI": self._volume, "INF_VI_CLEAR": self._clear, "INF_START": self._start, "INF_STOP": self._stop,
             **{name: self._remote(name) for name in REMOTE},
         }  # fmt: skip
 
@@ -99,7 +102,7 @@ class SimulatedAlaris:
                 self._enabled_until_ns[name] = self.clock.now_ns() + round(self.enabled_for_s * NS_PER_S)
             elif fields:
                 self._enabled_until_ns[name] = 0
-            return ["ENABLED" if self._is_enabled(name) else "DISABLED"]
+            return ["ENABLED", "****", "PERMIT", "0", "ms"] if self._is_enabled(name) else ["DISABLED"]
 
         return remote
 
@@ -107,16 +110,22 @@ class SimulatedAlaris:
         return self.clock.now_ns() < self._enabled_until_ns[name]
 
     def _rate(self, fields: list[str]) -> list[str]:
-        if fields and self._is_enabled("REMOTE_CFG"):
+        if fields and self._is_enabled("REMOTE_CTRL"):
             rate_ml_h = number(fields[0]) if fields[1:] == ["ml/h"] else None
             if rate_ml_h is not None and 0 < rate_ml_h <= self.rate_max_ml_h:
                 self.rate_ml_h = rate_ml_h
                 if self.drive.runs:
                     self.drive.change_rate(rate_ml_h * NL_PER_ML)
-        return [decimal(self.rate_ml_h), "ml/h"]
+        return [f"{self.rate_ml_h:.2f}", "ml/h"]
 
     def _volume(self, _fields: list[str]) -> list[str]:
-        return [decimal(math.floor(self.drive.infused_nl / 1e3) / 1e3), "ml"]
+        return [f"{math.floor(self.drive.infused_nl / 1e3) / 1e3:.3f}", "ml"]
+
+    def _clear(self, _fields: list[str]) -> list[str] | None:
+        if not self._is_enabled("REMOTE_CTRL"):
+            return None
+        self.drive.clear()
+        return []
 
     def _start(self, _fields: list[str]) -> list[str] | None:
         if not self._is_enabled("REMOTE_CTRL") or not self.rate_ml_h:
@@ -133,9 +142,3 @@ class SimulatedAlaris:
 
 def number(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) else None
-
-
-def decimal(value: float) -> str:
-    """Up to three decimals, at least one."""
-    text = f"{value:.3f}".rstrip("0")
-    return text + "0" if text.endswith(".") else text

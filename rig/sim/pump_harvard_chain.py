@@ -3,16 +3,17 @@
 
 ``[nn]CMD[value] CR``, spaces optional, numbers of at most five digits. The answer is ``CR LF data CR LF nnP``, or
 ``CR LF nnP`` when there is nothing to tell; P is ``:`` stopped, ``>`` infusing, ``<`` withdrawing, ``*`` stalled.
-In place of data: ``?`` not understood, ``OOR`` out of range, ``NA`` not applicable now. Commands: VER DIA RAT VOL
-TAR ask; MMD (diameter), ULM MLM ULH MLH (rate), MLT (target), CLV and CLT (clear volume, target) set; RUN REV STP.
+In place of data: ``?`` not understood, ``OOR`` out of range, ``NA`` not applicable now. VER DIA RAT VOL TAR and,
+but for the Pump 11, RNG (unit of the rate) ask; MMD (diameter), ULM MLM ULH MLH (rate), MLT (target), CLV and CLT
+(clear volume, target) set; RUN REV STP.
 
 A :class:`Dialect` says how models differ: the PHD 22/2000 tells its address without a leading zero and with one CR
-more, answers STP with ``*`` and takes targets in ml, the Pump 11 in microlitres.
+more, answers STP with ``*``, takes targets in ml and longer numbers; the Pump 11 takes targets in microlitres.
 
-From memory, to be confirmed at a real pump: numbers are right-justified in eight characters, a rate is followed by
-its unit (``ul/mn`` ..); where the PHD's CR stands; volume delivered is told in the unit of the target; diameter and
-target are ``NA`` while it runs, RUN without a rate too; REV while it stands turns the next run; limits of the
-plunger's speed.
+From memory or from what public programs read, to be confirmed at a real pump: numbers are right-justified in eight
+characters; the words of RNG; where the PHD's CR stands; volume delivered is told in the unit of the target;
+diameter and target are ``NA`` while it runs, RUN without a rate too; REV while it stands turns the next run; limits
+of the plunger's speed.
 
 NOT modelled: 8N2 framing, the Microliter commands (RUNW, ULMW ..), modes and direction of the Pump 33, SAV, the
 keypad; a serial number (the protocol tells none).
@@ -31,7 +32,7 @@ from rig.sim.line import SerialLine, WorldClock
 
 SLOWEST_MM_H, FASTEST_MM_H = 0.0084, 2844.0  # of the plunger
 NARROWEST_MM, WIDEST_MM = 0.1, 35.0
-RATES = {"ULM": (60e3, "ul/mn"), "MLM": (60e6, "ml/mn"), "ULH": (1e3, "ul/hr"), "MLH": (1e6, "ml/hr")}
+RATES = {"ULM": (60e3, "UL/M"), "MLM": (60e6, "ML/M"), "ULH": (1e3, "UL/H"), "MLH": (1e6, "ML/H")}
 LINE = re.compile(r"([0-9]{1,2})?([A-Z]*)([0-9.]*)")
 LONGEST_LINE = 40
 
@@ -45,10 +46,12 @@ class Dialect:
     before_prompt: str
     target_nl: float  # of one unit of target and volume
     stopped_by_command: str
+    tells_range: bool
+    longest_number: int
 
 
-PUMP_11 = Dialect("SIM11V1.00", 2, "\r\n", 1e3, ":")
-PHD_2000 = Dialect("SIM2KV1.00", 1, "\r\r\n", 1e6, "*")
+PUMP_11 = Dialect("SIM11V1.00", 2, "\r\n", 1e3, ":", False, 5)
+PHD_2000 = Dialect("PHDSIM1.00", 1, "\r\r\n", 1e6, "*", True, 8)
 DIALECTS = {"pump 11": PUMP_11, "phd 2000": PHD_2000}
 
 
@@ -84,7 +87,7 @@ class SimulatedHarvardChain:
         self._line = ""
         self._asks: dict[str, Callable[[], str]] = {
             "": lambda: "", "VER": lambda: self.dialect.version, "DIA": lambda: justified(self.drive.diameter_mm),
-            "RAT": self._rat, "VOL": lambda: justified(self._volume_nl() / self.dialect.target_nl),
+            "RAT": self._rat, "RNG": self._rng, "VOL": lambda: justified(self._volume_nl() / self.dialect.target_nl),
             "TAR": lambda: justified(self._target_nl / self.dialect.target_nl),
             "CLV": self._clv, "CLT": self._clt, "RUN": self._run, "REV": self._rev, "STP": self._stp,
         }  # fmt: skip
@@ -127,7 +130,7 @@ class SimulatedHarvardChain:
             return self._asks[name]()
         if name not in self._sets or not re.fullmatch(r"[0-9]*\.?[0-9]*", value):
             raise Refused("?")
-        if not 1 <= len(value.replace(".", "")) <= 5:
+        if not 1 <= len(value.replace(".", "")) <= self.dialect.longest_number:
             raise Refused("?")
         self._sets[name](float(value))
         return ""
@@ -142,10 +145,12 @@ class SimulatedHarvardChain:
         return self.drive.infused_nl if self._way == INFUSE else self.drive.withdrawn_nl
 
     def _rat(self) -> str:
-        if self._rate is None:
-            return justified(0.0) + " ul/mn"
-        value, name = self._rate
-        return f"{justified(value)} {RATES[name][1]}"
+        return justified(self._rate[0] if self._rate else 0.0)
+
+    def _rng(self) -> str:
+        if not self.dialect.tells_range:
+            raise Refused("?")
+        return RATES[self._rate[1] if self._rate else "ULM"][1]
 
     def _rate_in(self, name: str) -> Callable[[float], None]:
         def set_rate(value: float) -> None:

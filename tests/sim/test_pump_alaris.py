@@ -45,7 +45,7 @@ def say(talk, text):
 
 def enable(talk):
     for name in ("REMOTE_CTRL", "REMOTE_CFG"):
-        assert say(talk, f"{name}^ENABLED^{crc('SIM-A1')}") == f"{name}^ENABLED"
+        assert say(talk, f"{name}^ENABLED^{crc('SIM-A1')}") == f"{name}^ENABLED^****^PERMIT^0^ms"
 
 
 def flowed_ml(fluid):
@@ -53,21 +53,33 @@ def flowed_ml(fluid):
 
 
 def test_the_worked_line(talk):
-    assert talk.ask(b"!INF_RATE|8E6D\r") == line("INF_RATE^0.0^ml/h")
+    assert talk.ask(b"!INF_RATE|8E6D\r") == line("INF_RATE^0.00^ml/h")
 
 
-def test_identity(talk):
+def test_identity_and_limit(talk):
     assert say(talk, "INST_SERIALNO") == "INST_SERIALNO^SIM-A1"
+    assert say(talk, "COMMS_PROTOCOL") == "COMMS_PROTOCOL^Asena Rev 2.1.5 simulated"
+    assert talk.ask(line("INF_RATE_MAX_SYRINGE")) == b"!INF_RATE_MAX_SYRINGE^1200.00^ml/h|8575\r"
+
+
+def test_exchanges_noted_in_openice(talk, pump):
+    pump.serial = next(s for s in (f"SIM-{n}" for n in range(10**6)) if crc(s) == "3CC1")
+    assert talk.ask(b"!REMOTE_CTRL^ENABLED^3CC1|B1F1\r") == b"!REMOTE_CTRL^ENABLED^****^PERMIT^0^ms|7BB0\r"
+    assert talk.ask(b"!INF_RATE^0.10^ml/h|D407\r") == b"!INF_RATE^0.10^ml/h|D407\r"
+    assert talk.ask(b"!INF_START|38F3\r") == b"!INF_START|38F3\r"
+    assert talk.ask(b"!INF_STOP|CD57\r") == b"!INF_STOP|CD57\r"
+    assert talk.ask(b"!INF_VI_CLEAR|A706\r") == b"!INF_VI_CLEAR|A706\r"
+    assert talk.ask(b"!REMOTE_CTRL^DISABLED|EF95\r") == b"!REMOTE_CTRL^DISABLED|EF95\r"
 
 
 def test_an_infusion(talk, clock, fluid):
     enable(talk)
-    assert say(talk, "INF_RATE^36.5^ml/h") == "INF_RATE^36.5^ml/h"
+    assert say(talk, "INF_RATE^36.5^ml/h") == "INF_RATE^36.50^ml/h"
     assert say(talk, "INF_START") == "INF_START"
     clock.sleep_s(3600)
     enable(talk)
-    assert say(talk, "INF_VI") == "INF_VI^36.5^ml"
-    assert say(talk, "INF_RATE^10^ml/h") == "INF_RATE^10.0^ml/h"
+    assert say(talk, "INF_VI") == "INF_VI^36.500^ml"
+    assert say(talk, "INF_RATE^10^ml/h") == "INF_RATE^10.00^ml/h"
     clock.sleep_s(1800)
     enable(talk)
     assert say(talk, "INF_STOP") == "INF_STOP"
@@ -76,7 +88,7 @@ def test_an_infusion(talk, clock, fluid):
 
 
 def test_without_permission_nothing_is_changed(talk, clock):
-    assert say(talk, "INF_RATE^5.0^ml/h") == "INF_RATE^0.0^ml/h"
+    assert say(talk, "INF_RATE^5.0^ml/h") == "INF_RATE^0.00^ml/h"
     assert talk.ask(line("INF_START")) == b""
     assert say(talk, "REMOTE_CTRL^ENABLED^0000") == "REMOTE_CTRL^DISABLED"
     enable(talk)
@@ -94,7 +106,7 @@ def test_without_permission_nothing_is_changed(talk, clock):
 def test_rates_that_are_none_leave_the_rate_as_it_is(talk, rate):
     enable(talk)
     say(talk, "INF_RATE^7.5^ml/h")
-    assert say(talk, f"INF_RATE^{rate}^ml/h") == "INF_RATE^7.5^ml/h"
+    assert say(talk, f"INF_RATE^{rate}^ml/h") == "INF_RATE^7.50^ml/h"
 
 
 def test_damage_and_esc(talk):
@@ -102,7 +114,7 @@ def test_damage_and_esc(talk):
     assert talk.ask(b"!INF_RATE\r") == b""
     assert talk.ask(b"!INF_RA\x1bTE|8E6D\r") == b""
     assert talk.ask(line("INF_WHAT")) == b""
-    assert talk.ask(b"!INF!INF_RATE|8e6d\r") == line("INF_RATE^0.0^ml/h")
+    assert talk.ask(b"!INF!INF_RATE|8e6d\r") == line("INF_RATE^0.00^ml/h")
 
 
 def test_a_stall_stops_it(talk, pump, clock, fluid):
@@ -139,7 +151,7 @@ def test_somebody_elses_client(on_pty, run_client):
     assert float(volume) > 0.09
     assert unit == "ml"
     assert told == {
-        "before": "0.0 ml/h", "set": "360.5 ml/h", "started": True, "stopped": True, "code": crc("SIM-A1"),
+        "before": "0.00 ml/h", "set": "360.50 ml/h", "started": True, "stopped": True, "code": crc("SIM-A1"),
     }  # fmt: skip
 
 

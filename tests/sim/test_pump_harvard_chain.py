@@ -57,12 +57,19 @@ def test_refusals(talk, command, told):
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
-    [(b"ULM20.25", b"  20.250 ul/mn"), (b"MLH1.5", b"   1.500 ml/hr"), (b"ULH12345", b"   12345 ul/hr")],
+    ("command", "told", "unit"),
+    [
+        (b"ULM20.25", b"  20.250", b"UL/M"),
+        (b"MLH1.5", b"   1.500", b"ML/H"),
+        (b"ULH12345", b"   12345", b"UL/H"),
+    ],
 )
-def test_rates_read_back(talk, command, told):
+def test_rates_read_back(talk, pump, command, told, unit):
     assert talk.ask(b"03" + command + b"\r") == b"\r\n03:"
     assert talk.ask(b"03RAT\r") == b"\r\n" + told + b"\r\n03:"
+    assert talk.ask(b"03RNG\r") == b"\r\n?\r\n03:"
+    pump.dialect = PHD_2000
+    assert talk.ask(b"3RNG\r") == b"\r\n" + unit + b"\r\r\n3:"
 
 
 def test_run_reverse_and_stop(talk, clock, fluid):
@@ -92,6 +99,8 @@ def test_a_target_in_microlitres(talk, clock, fluid):
 def test_the_phd_2000_has_other_manners(talk, pump, clock, fluid):
     pump.dialect = PHD_2000
     talk.ask(b"3ULM600\r")
+    assert b"PHD" in talk.ask(b"3VER\r")
+    assert talk.ask(b"3ULM600.0000\r") == b"\r\r\n3:"
     assert talk.ask(b"3MLT0.1\r") == b"\r\r\n3:"
     assert talk.ask(b"3RUN\r") == b"\r\r\n3>"
     clock.sleep_s(5)
