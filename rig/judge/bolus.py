@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,17 @@ from rig.analysis.gravimetry import Evaporation
 from rig.analysis.uncertainty import Budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase
-from rig.judge.findings import NS_PER_S, Findings, Value
+from rig.judge.agreement import disturbed_doses
+from rig.judge.findings import NOTHING, NS_PER_S, Findings, Flag, Interval, Value, doubted_intervals
 from rig.judge.pump_claims import claimed_boluses
 from rig.judge.weighing import (
     NotMeasuredError,
     blank_flags,
     blank_measurements,
     evaporation_of,
+    flat_flags,
     the_step,
+    touched,
     weighing_on,
 )
 from rig.judge.witnesses import flow_flags, stall_flags
@@ -52,42 +56,43 @@ def find_bolus(
             found.budgets["claimed_delivery"] = claimed
             found.values["claimed_delivery"] = Value.of(claimed)
             found.measurements["claimed_delivery"] = Value.of(claimed)
-        _weigh(found, data, case, weighing_on(unit, bench, reference_temperature_c))
+        _weigh(found, data, case, unit, weighing_on(unit, bench, reference_temperature_c))
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
     return found
 
 
-def _weigh(found: Findings, data: CaseData, case: BolusCase, weighing: Weighing) -> None:
+def _weigh(found: Findings, data: CaseData, case: BolusCase, unit: UnitFile, weighing: Weighing) -> None:
     if len(data.doses) < case.count:
         raise NotMeasuredError(f"{len(data.doses)} of {case.count} boluses were weighed")
     evaporation = evaporation_of(data, weighing.balance)
     found.measurements |= blank_measurements(evaporation)
     found.flags += blank_flags(data, evaporation)
+    # Whatever looks for data in doubt adds its flags here: doses that overlap one of the kind MEASUREMENT are left
+    # out of a second judgement, readings in the blanks too.
+    found.flags += _stood_still(data.doses, case, weighing)
+    weighed = _judged(data.doses, case, evaporation, weighing)
+    if unit.flow is not None:
+        u_pct = np.array([budget.combined_standard_uncertainty for budget in weighed.singles])
+        found.flags += disturbed_doses(data, weighed.volume_ml, u_pct / 100 * case.bolus_ml, unit.flow)
 
-    singles = [delivery_error(_weighed(dose), case.bolus_ml, evaporation, weighing) for dose in data.doses]
-    volumes = np.array([delivered_ml(_weighed(dose), evaporation, weighing) for dose in data.doses])
-    widest = max(singles, key=lambda budget: budget.expanded_uncertainty)
-    limit = case.inside_limit
-    statistics = dose_statistics(
-        volumes,
-        case.bolus_ml,
-        None if limit is None else limit.low,
-        None if limit is None else limit.high,
-        widest.expanded_uncertainty,
-    )
-    mean = _mean_error(data.doses, volumes, case.bolus_ml, evaporation, weighing)
-    furthest = singles[
-        statistics.largest_index
-        if statistics.furthest_pct == statistics.largest_pct
-        else statistics.smallest_index
-    ]
-    found.budgets |= {"mean_error": mean, "single_dose": furthest}
-    found.values |= {"mean_error": Value.of(mean), "single_dose": Value.of(furthest)}
-    share = _share_inside(statistics)
-    if share is not None:
-        found.values["share_inside"] = found.measurements["share_inside"] = share
-    found.measurements |= _measurements(statistics, mean, furthest)
+    doubts = doubted_intervals(found.flags)
+    without: dict[str, Value] = {}
+    if doubts:
+        good = _good_doses(data.doses, doubts)
+        try:
+            sound = evaporation_of(data, weighing.balance, doubts)
+            without = _judged(good, case, sound, weighing).values if good else {}
+        except NotMeasuredError:  # too little of a blank is left
+            without = {}
+    found.values |= {
+        name: replace(value, without=without.get(name, NOTHING) if doubts else None)
+        for name, value in weighed.values.items()
+    }
+    found.budgets |= {"mean_error": weighed.mean, "single_dose": weighed.furthest}
+    if "share_inside" in weighed.values:
+        found.measurements["share_inside"] = weighed.values["share_inside"]
+    found.measurements |= _measurements(weighed.statistics, weighed.mean, weighed.furthest)
     found.doses = [
         {
             "index": dose.index,
@@ -98,8 +103,65 @@ def _weigh(found: Findings, data: CaseData, case: BolusCase, weighing: Weighing)
             "expanded_uncertainty_ml": budget.expanded_uncertainty / 100 * case.bolus_ml,
             "started_s": dose.started_t_ns / NS_PER_S,
         }
-        for dose, volume, budget in zip(data.doses, volumes, singles, strict=True)
+        for dose, volume, budget in zip(data.doses, weighed.volume_ml, weighed.singles, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What some doses show: each of them, their statistics, the mean, the one furthest off; and what they answer."""
+
+    singles: list[Budget]
+    volume_ml: Floats
+    statistics: DoseStatistics
+    mean: Budget
+    furthest: Budget
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """By the name of the criterion."""
+        values = {"mean_error": Value.of(self.mean), "single_dose": Value.of(self.furthest)}
+        share = _share_inside(self.statistics)
+        return values if share is None else {**values, "share_inside": share}
+
+
+def _judged(
+    doses: tuple[Dose, ...], case: BolusCase, evaporation: Evaporation, weighing: Weighing
+) -> _Judged:
+    singles = [delivery_error(_weighed(dose), case.bolus_ml, evaporation, weighing) for dose in doses]
+    volumes = np.array([delivered_ml(_weighed(dose), evaporation, weighing) for dose in doses])
+    widest = max(singles, key=lambda budget: budget.expanded_uncertainty)
+    limit = case.inside_limit
+    statistics = dose_statistics(
+        volumes,
+        case.bolus_ml,
+        None if limit is None else limit.low,
+        None if limit is None else limit.high,
+        widest.expanded_uncertainty,
+    )
+    furthest = singles[
+        statistics.largest_index
+        if statistics.furthest_pct == statistics.largest_pct
+        else statistics.smallest_index
+    ]
+    mean = _mean_error(doses, volumes, case.bolus_ml, evaporation, weighing)
+    return _Judged(singles, volumes, statistics, mean, furthest)
+
+
+def _good_doses(doses: tuple[Dose, ...], doubts: list[Interval]) -> tuple[Dose, ...]:
+    """The doses between whose weighings nothing is in doubt."""
+    before = np.array([dose.weighed_before_t_ns for dose in doses], dtype=np.float64)
+    after = np.array([dose.weighed_after_t_ns for dose in doses], dtype=np.float64)
+    bad = touched(before, after, doubts)
+    return tuple(dose for dose, is_bad in zip(doses, bad.tolist(), strict=True) if not is_bad)
+
+
+def _stood_still(doses: tuple[Dose, ...], case: BolusCase, weighing: Weighing) -> list[Flag]:
+    """Two successive doses that the display did not show at all."""
+    t_s = np.array([dose.weighed_before_t_ns for dose in doses] + [doses[-1].weighed_after_t_ns]) / NS_PER_S
+    mass_g = np.array([dose.before_g for dose in doses] + [doses[-1].after_g])
+    expected_g = np.full(len(doses), case.bolus_ml / weighing.volume_per_display_ml_g)
+    return flat_flags(t_s, mass_g, expected_g, weighing.balance)
 
 
 def _weighed(dose: Dose) -> Difference:

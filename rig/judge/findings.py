@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,7 @@ from rig.analysis.trumpet import Window
 from rig.analysis.uncertainty import Budget
 
 Result = dict[str, Any]
+Interval = tuple[int, int]  # from, to, in ns since the run began
 NS_PER_S = 1_000_000_000
 
 
@@ -26,7 +28,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Flag:
-    """Something about an interval of a case (ns since the run began), and what it did to the verdicts."""
+    """Something about an interval of a case (ns since the run began), and what it did to the verdicts.
+
+    ``within_ns`` are the parts of the interval that it is about, if not the whole.
+    """
 
     name: str
     message: str
@@ -34,14 +39,25 @@ class Flag:
     end_ns: int
     effect: str = ""
     kind: Kind = Kind.NOTE
+    within_ns: tuple[Interval, ...] = ()
+
+
+def doubted_intervals(flags: Iterable[Flag]) -> list[Interval]:
+    """Where a flag puts the measurement in doubt: the data that verdicts must not depend on."""
+    return [
+        interval
+        for flag in flags
+        if flag.kind is Kind.MEASUREMENT
+        for interval in flag.within_ns or ((flag.start_ns, flag.end_ns),)
+    ]
 
 
 @dataclass(frozen=True)
 class Value:
-    """A number to be judged. ``without`` is the same number without the data of the measurement flags.
+    """A number to be judged. ``without`` is the same result without the data of the measurement flags.
 
-    ``without`` is None if there are no such flags, NaN if nothing is left without them. ``reason`` goes
-    with the verdict; ``undecided`` (a reason) makes it INCONCLUSIVE. ``possible`` are the least and the
+    ``without`` is None if there are no such flags, :data:`NOTHING` if nothing is left. ``reason`` goes with
+    the verdict; ``undecided`` (a reason) makes it INCONCLUSIVE. ``possible`` are the least and the
     largest value that the uncertainty of the data allows, where that is no interval of plus or minus U (a
     share, a count).
     """
@@ -51,13 +67,13 @@ class Value:
     expanded_uncertainty: float | None = None
     coverage_factor: float | None = None
     degrees_of_freedom: float = math.inf
-    without: float | None = None
+    without: Value | None = None
     possible: tuple[float, float] | None = None
     reason: str = ""
     undecided: str = ""
 
     @classmethod
-    def of(cls, budget: Budget, without: float | None = None) -> Value:
+    def of(cls, budget: Budget, without: Value | None = None) -> Value:
         """The result of a budget."""
         degrees = budget.effective_degrees_of_freedom
         return cls(
@@ -68,6 +84,9 @@ class Value:
             degrees if math.isinf(degrees) else float(max(math.floor(degrees), 1)),
             without,
         )
+
+
+NOTHING = Value(math.nan, "")  # what is left where all data are in doubt
 
 
 @dataclass
@@ -81,6 +100,9 @@ class Findings:
     trumpet: list[tuple[Window, float]] = field(default_factory=list)  # with its expanded uncertainty in %
     doses: list[Result] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
+    witnesses: list[Result] = field(
+        default_factory=list
+    )  # what balance, sensor and pump say of the mean flow
     unmeasured: str = ""  # why what needs weighing has no value
 
     @property

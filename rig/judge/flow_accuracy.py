@@ -8,6 +8,7 @@ whole period (mean error A), and over every observation window (trumpet).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from rig.analysis.trumpet import Window, trumpet
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import FlowAccuracyCase
 from rig.errors import DefinitionError
-from rig.judge.findings import NS_PER_S, Findings, Flag, Value
+from rig.judge.agreement import compared, disturbed, sensed
+from rig.judge.findings import NOTHING, NS_PER_S, Findings, Flag, Interval, Value, doubted_intervals
 from rig.judge.period import S_PER_H, Period, gap_flags, samples_of, trend_flags
 from rig.judge.pump_claims import claimed_delivery, programmed_rate_ml_h
 from rig.judge.weighing import (
@@ -27,14 +29,8 @@ from rig.judge.weighing import (
     the_step,
     weighing_on,
 )
-from rig.judge.windows import window_budget, window_value
-from rig.judge.witnesses import (
-    flow_flags,
-    interval_disagreement,
-    mean_disagreement,
-    sensor_means_ml_h,
-    stall_flags,
-)
+from rig.judge.windows import window_budget, window_value, window_without
+from rig.judge.witnesses import flow_flags, stall_flags
 from rig.record.case_data import CaseData, Step
 
 
@@ -81,25 +77,44 @@ def find_flow_accuracy(
 def _errors(
     found: Findings, data: CaseData, case: FlowAccuracyCase, unit: UnitFile, step: Step, period: Period
 ) -> None:
-    """Mean error and trumpet; beside them what the flow sensor says of the balance and of the mean."""
-    found.flags += _fault_flags(data, unit, period)
-    bad = period.doubted(found.flags)
+    """Mean error and trumpet, with and without the data that any flag puts in doubt."""
+    # Whatever looks for data in doubt adds its flags here, before anything is judged: with a flag of the kind
+    # MEASUREMENT, mean error and trumpet are computed with and without its intervals, those in the blanks too.
+    found.flags += _stood_still(data, period)
+    found.flags += _disturbed(data, unit, period)
+    if unit.flow is not None:
+        bad = period.doubted(doubted_intervals(found.flags))
+        flags, found.witnesses = compared(data, period, bad, step, unit.flow)
+        found.flags += flags
+    if not doubted_intervals(found.flags) and not found.has_pump_fault:
+        found.flags += trend_flags(period, step)
+    doubts = doubted_intervals(found.flags)
+    bad, sound = period.doubted(doubts), _without(data, period, doubts)
+    error_without = None if sound is None else sound.error_of(~bad)
+    without = NOTHING if error_without is None else Value.of(error_without)
+
     mean = period.mean_error
     found.budgets["mean_error"] = mean
-    found.values["mean_error"] = Value.of(mean, period.mean_error_without(bad) if bad.any() else None)
-    found.measurements |= _measurements(data, period)
-    flow = found.measurements["mean_flow"]
-    found.flags += mean_disagreement(data, step, unit.flow, flow.value, flow.expanded_uncertainty or 0.0)
-    if not bad.any() and not found.has_pump_fault:
-        found.flags += trend_flags(period, step)
-
+    found.values["mean_error"] = Value.of(mean, without if doubts else None)
+    found.measurements |= _measurements(data, unit, period)
     for window in _trumpet(found, case, period):
         budget = window_budget(window, period)
         found.trumpet.append((window, budget.expanded_uncertainty))
         for criterion in case.criteria:
             if criterion.window_s == window.window_s:
+                limit = criterion.limit
+                other = window_without(window, budget, limit, sound, bad) if doubts else None
                 found.budgets[criterion.name] = budget
-                found.values[criterion.name] = window_value(window, budget, criterion.limit, period, bad)
+                found.values[criterion.name] = window_value(window, budget, limit, other)
+
+
+def _without(data: CaseData, period: Period, doubts: list[Interval]) -> Period | None:
+    """The same period with blanks that hold no reading in doubt; None if too little of a blank is left."""
+    try:
+        evaporation = evaporation_of(data, period.weighing.balance, doubts)
+    except NotMeasuredError:
+        return None
+    return replace(period, evaporation=evaporation)
 
 
 def _trumpet(found: Findings, case: FlowAccuracyCase, period: Period) -> list[Window]:
@@ -113,25 +128,29 @@ def _trumpet(found: Findings, case: FlowAccuracyCase, period: Period) -> list[Wi
     return windows
 
 
-def _fault_flags(data: CaseData, unit: UnitFile, period: Period) -> list[Flag]:
-    """Where the balance itself is in doubt: it stood still, or it saw what the flow sensor did not."""
+def _stood_still(data: CaseData, period: Period) -> list[Flag]:
+    """Where the display stood still although the pump says it was running."""
     samples, known = period.samples, period.samples.known
     t_s = samples.t_s[known]
     expected_g = np.diff(t_s) * period.rate_ml_h / S_PER_H / period.weighing.volume_per_display_ml_g
     stalls = stall_flags(data)
-    flat = [
+    return [
         flag
         for flag in flat_flags(t_s, samples.mass_g[known], expected_g, period.weighing.balance)
         if not any(stall.start_ns <= flag.end_ns and flag.start_ns <= stall.end_ns for stall in stalls)
     ]
-    t_ns = np.round(t_s * NS_PER_S).astype(np.int64)
-    return [
-        *flat,
-        *interval_disagreement(data, t_ns, period.flow_ml_h, period.interval_u_ml_h, unit.flow),
-    ]
 
 
-def _measurements(data: CaseData, period: Period) -> dict[str, Value]:
+def _disturbed(data: CaseData, unit: UnitFile, period: Period) -> list[Flag]:
+    """Where the balance saw what the flow sensor did not."""
+    if unit.flow is None:
+        return []
+    t_ns = np.round(period.samples.t_s[period.samples.known] * NS_PER_S).astype(np.int64)
+    u_ml_h = period.interval_u_ml_h * np.median(np.diff(t_ns)) / np.diff(t_ns)
+    return disturbed(data, t_ns, period.flow_ml_h, u_ml_h, unit.flow)
+
+
+def _measurements(data: CaseData, unit: UnitFile, period: Period) -> dict[str, Value]:
     """Mean flow and delivered volume by weighing; what the flow sensor says beside it."""
     mean, rate_ml_h = period.mean_error, period.rate_ml_h
     first_s, last_s = period.samples.t_s[period.samples.known[[0, -1]]]
@@ -143,9 +162,12 @@ def _measurements(data: CaseData, period: Period) -> dict[str, Value]:
         "delivered_volume": Value(flow * hours, "mL", u * hours, mean.coverage_factor),
     }
     ends_ns = np.array([round(first_s * NS_PER_S), round(last_s * NS_PER_S)], dtype=np.int64)
-    by_sensor = float(sensor_means_ml_h(data, ends_ns)[0])
-    if not math.isnan(by_sensor):
-        told["mean_flow_by_sensor"] = Value(by_sensor, "mL/h")
+    if unit.flow is not None:
+        by_sensor = sensed(data, ends_ns, unit.flow)
+        if math.isfinite(by_sensor.flow_ml_h[0]):
+            told["mean_flow_by_sensor"] = Value(
+                float(by_sensor.flow_ml_h[0]), "mL/h", float(by_sensor.tolerance_ml_h[0])
+            )
     inside = (data.flow.t_ns >= ends_ns[0]) & (data.flow.t_ns <= ends_ns[1])
     if inside.any():
         temperature_c = data.flow.temperature_c[inside]

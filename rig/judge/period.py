@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,8 +14,8 @@ from rig.analysis.delivery import Difference, Weighing, delivery_error
 from rig.analysis.gravimetry import Evaporation, corrected_reading_g, improbable
 from rig.analysis.uncertainty import Budget
 from rig.definitions.cases import FlowAccuracyCase
-from rig.judge.findings import NS_PER_S, Flag, Kind
-from rig.judge.weighing import NotMeasuredError, readings_in
+from rig.judge.findings import NS_PER_S, Flag, Interval, Kind
+from rig.judge.weighing import NotMeasuredError, readings_in, touched
 from rig.record.case_data import CaseData, Step
 
 Floats = NDArray[np.float64]
@@ -110,27 +111,47 @@ class Period:
         budget = self.error_between(int(known[middle - 1]), int(known[middle]))
         return budget.combined_standard_uncertainty / 100 * self.rate_ml_h
 
-    def doubted(self, flags: list[Flag]) -> Booleans:
-        """Which sample intervals overlap a flag that puts the measurement in doubt, shape (n,)."""
+    def doubted(self, doubts: Sequence[Interval]) -> Booleans:
+        """Which sample intervals overlap one in doubt, shape (n,)."""
         samples = self.samples
         since_first = np.arange(len(samples.t_s)) - samples.known[0]
         grid_s = samples.t_s[samples.known[0]] + since_first * samples.every_s
-        moments = np.where(np.isfinite(samples.t_s), samples.t_s, grid_s)
-        bad = np.zeros(len(moments) - 1, dtype=np.bool_)
-        for flag in flags:
-            if flag.kind is Kind.MEASUREMENT:
-                start_s, end_s = flag.start_ns / NS_PER_S, flag.end_ns / NS_PER_S
-                bad |= (moments[:-1] < end_s - 1e-6) & (moments[1:] > start_s + 1e-6)
-        return bad
+        moments_ns = np.where(np.isfinite(samples.t_s), samples.t_s, grid_s) * NS_PER_S
+        return touched(moments_ns[:-1], moments_ns[1:], doubts)
 
-    def mean_error_without(self, bad: Booleans) -> float:
-        """Mean error of the sample intervals that are not in doubt; NaN if there is none."""
-        volume, duration_s = np.diff(self.volume_ml), np.diff(self.samples.t_s)
-        good = ~bad & np.isfinite(volume)
-        if not good.any():
-            return math.nan
-        programmed_ml = self.rate_ml_h * float(duration_s[good].sum()) / S_PER_H
-        return 100 * (float(volume[good].sum()) / programmed_ml - 1)
+    def error_of(self, good: Booleans) -> Budget | None:
+        """Error of the flow in the sample intervals that are good, with its budget; None if there is none.
+
+        Each stretch of them counts from its first reading to its last. The walk of the zero point acts in
+        them alone; each has two readings of its own.
+        """
+        t_s, mass_g = self.samples.t_s, self.samples.mass_g
+        ends: list[tuple[int, int]] = []
+        begin: int | None = None
+        for index, is_good in enumerate([*good.tolist(), False]):
+            if is_good and begin is None:
+                begin = index
+            elif not is_good and begin is not None:
+                known = begin + np.flatnonzero(np.isfinite(mass_g[begin : index + 1]))
+                if len(known) > 1:
+                    ends.append((int(known[0]), int(known[-1])))
+                begin = None
+        if not ends:
+            return None
+        spans_s = [float(t_s[last] - t_s[first]) for first, last in ends]
+        total_s = math.fsum(spans_s)
+        middles_s = [float(t_s[last] + t_s[first]) / 2 for first, last in ends]
+        difference = Difference(
+            display_g=math.fsum(float(mass_g[last] - mass_g[first]) for first, last in ends),
+            noise_weight=math.sqrt(2 * len(ends)),
+            drift_s=total_s,
+            evaporating_s=total_s,
+            middle_s=math.fsum(m * span for m, span in zip(middles_s, spans_s, strict=True)) / total_s,
+        )
+        programmed_ml = self.rate_ml_h * total_s / S_PER_H
+        return delivery_error(
+            difference, programmed_ml, self.evaporation, self.weighing, timed_over_s=total_s
+        )
 
 
 def gap_flags(samples: Samples, step: Step) -> list[Flag]:
@@ -148,7 +169,10 @@ def gap_flags(samples: Samples, step: Step) -> list[Flag]:
 
 
 def trend_flags(period: Period, step: Step) -> list[Flag]:
-    """Whether the flow of the second half differs from that of the first: then the mean is quoted on a slope."""
+    """Whether the flow of the second half differs from that of the first: then the mean is quoted on a slope.
+
+    The first half is in doubt, as if the flow had not settled: the verdict must be the same without it.
+    """
     known = period.samples.known
     if len(known) < 4:
         return []
@@ -160,7 +184,11 @@ def trend_flags(period: Period, step: Step) -> list[Flag]:
     if abs(change_pct) <= MATERIAL_CHANGE_PCT or not improbable(change_pct, u_pct):
         return []
     words = (
-        f"the flow of the second half differs from that of the first by {change_pct:+.3g} % of the set rate"
+        f"the flow of the second half differs from that of the first by {change_pct:+.3g} % of the set rate: "
+        "the mean error is quoted on a slope and holds for this period only"
     )
-    effect = "the mean error is quoted on a slope: it holds for this period only"
-    return [Flag("not_stationary", words, step.start_ns, step.end_ns, effect)]
+    middle_ns = round(float(period.samples.t_s[middle]) * NS_PER_S)
+    first_half = ((step.start_ns, middle_ns),)
+    return [
+        Flag("not_stationary", words, step.start_ns, step.end_ns, kind=Kind.MEASUREMENT, within_ns=first_half)
+    ]

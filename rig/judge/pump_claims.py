@@ -31,18 +31,26 @@ def programmed_rate_ml_h(data: CaseData, asked_ml_h: float) -> tuple[float, list
     return asked_ml_h, [Flag("read_back_differs", words, t_ns, t_ns, "errors are against the plan's rate")]
 
 
-def claimed_delivery(data: CaseData, step: Step, rate_ml_h: float) -> Budget | None:
-    """What the pump's counter says it delivered in a step against what it was set to, in %; None if not
-    asked.
-    """
+def claimed_nl(data: CaseData, step: Step) -> tuple[int, float] | None:
+    """What the pump's counter says it delivered in a step, in nL, and in how many s; None if not asked."""
     first, last = _before(data, step.start_ns), _before(data, step.end_ns)
     if first is None or last is None:
         return None
     duration_s = (int(last["t_ns"]) - int(first["t_ns"])) / NS_PER_S
     if duration_s <= 0:
         return None
-    programmed_nl = rate_ml_h * NL_PER_ML * duration_s / S_PER_H
-    return _claim(int(last["delivered_nl"]) - int(first["delivered_nl"]), programmed_nl, duration_s)
+    return int(last["delivered_nl"]) - int(first["delivered_nl"]), duration_s
+
+
+def claimed_delivery(data: CaseData, step: Step, rate_ml_h: float) -> Budget | None:
+    """What the pump's counter says it delivered in a step against what it was set to, in %; None if not
+    asked.
+    """
+    claimed = claimed_nl(data, step)
+    if claimed is None:
+        return None
+    counted_nl, duration_s = claimed
+    return _claim(counted_nl, rate_ml_h * NL_PER_ML * duration_s / S_PER_H, duration_s)
 
 
 def claimed_boluses(data: CaseData, commanded_ml: float) -> Budget | None:

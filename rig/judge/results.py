@@ -122,6 +122,7 @@ def judge_case(
             "budgets": {name: budget_table(budget) for name, budget in found.budgets.items()},
             "trumpet": [_window(window, expanded) for window, expanded in found.trumpet],
             "doses": found.doses,
+            "witnesses": found.witnesses,
             "channels": channel_table(data),
             "flags": [_flag(flag) for flag in _with_effects(found.flags, criteria)],
             "events": _events(data),
@@ -216,16 +217,14 @@ def _with_effects(flags: list[Flag], criteria: list[Result]) -> list[Flag]:
     ]
     effect = "none: the verdicts are the same without these data"
     if undone:
-        effect = f"the verdict would be another without these data: {', '.join(undone)} INCONCLUSIVE"
-    return [
-        replace(flag, effect=effect) if flag.kind is Kind.MEASUREMENT and not flag.effect else flag
-        for flag in flags
-    ]
+        effect = f"without the data in doubt the verdict would be another or none: {', '.join(undone)} INCONCLUSIVE"
+    return [replace(flag, effect=effect) if flag.kind is Kind.MEASUREMENT else flag for flag in flags]
 
 
 def _flag(flag: Flag) -> Result:
     return {
         "name": flag.name,
+        "kind": flag.kind,
         "message": flag.message,
         "start_s": flag.start_ns / NS_PER_S,
         "end_s": flag.end_ns / NS_PER_S,

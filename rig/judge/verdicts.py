@@ -16,7 +16,7 @@ def verdict_on(criterion: Criterion, value: Value) -> Result:
     any.
     """
     low, high = criterion.limit.low, criterion.limit.high
-    decision = _decide(value, value.value, low, high)
+    decision = _decide(value, low, high)
     verdict, reason = decision.verdict, "; ".join(part for part in (decision.reason, value.reason) if part)
     if value.without is not None and verdict is not Outcome.INCONCLUSIVE:
         verdict, reason = _with_and_without(value, decision, low, high, reason)
@@ -32,11 +32,11 @@ def verdict_on(criterion: Criterion, value: Value) -> Result:
     )
 
 
-def _decide(value: Value, number: float, low: float | None, high: float | None) -> Decision:
+def _decide(value: Value, low: float | None, high: float | None) -> Decision:
     if value.possible is not None:
         return _decide_between(value, low, high)
     return decide(
-        number,
+        value.value,
         value.expanded_uncertainty or 0.0,
         low,
         high,
@@ -64,13 +64,13 @@ def _with_and_without(
     value: Value, decision: Decision, low: float | None, high: float | None, reason: str
 ) -> tuple[Outcome, str]:
     assert value.without is not None
-    if not math.isfinite(value.without):
+    if not math.isfinite(value.without.value):
         return Outcome.INCONCLUSIVE, "without the flagged data nothing is left to judge by"
-    other = _decide(value, value.without, low, high)
+    other = _decide(value.without, low, high)
     if (other.verdict in ACCEPTED) != (decision.verdict in ACCEPTED):
         return Outcome.INCONCLUSIVE, (
             f"the verdict depends on flagged data: {decision.verdict} with them, {other.verdict} without "
-            f"({value.without:.4g} {value.unit})"
+            f"({value.without.value:.4g} {value.without.unit})"
         )
     return worst([decision.verdict, other.verdict]), reason
 

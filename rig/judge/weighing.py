@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,11 +12,12 @@ from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slo
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import BalanceInstrument
 from rig.errors import DefinitionError
-from rig.judge.findings import NS_PER_S, Flag, Kind, Value, time_text
+from rig.judge.findings import NS_PER_S, Flag, Interval, Kind, Value, time_text
 from rig.record.case_data import CaseData, Step
 
 Floats = NDArray[np.float64]
 NG_PER_G = 1e6  # µg
+MEETING_NS = 1000  # times went through seconds
 UNSTABLE_SHARE = 0.2  # of the readings of a blank, when nothing flows
 
 
@@ -76,17 +79,36 @@ def readings_in(data: CaseData, step: Step) -> tuple[Floats, Floats, NDArray[np.
     return data.mass.t_ns[inside] / NS_PER_S, data.mass.mass_g[inside], data.mass.stable[inside]
 
 
-def evaporation_of(data: CaseData, balance: BalanceFigures) -> Evaporation:
-    """What the blanks before and after say. Raises NotMeasuredError if one of them is missing or too short."""
-    return Evaporation(_blank(data, "blank_before", balance), _blank(data, "blank_after", balance))
+def evaporation_of(data: CaseData, balance: BalanceFigures, doubts: Sequence[Interval] = ()) -> Evaporation:
+    """What the blanks before and after say, readings in ``doubts`` left out.
+
+    Raises NotMeasuredError if one of them is missing or too short.
+    """
+    return Evaporation(
+        _blank(data, "blank_before", balance, doubts), _blank(data, "blank_after", balance, doubts)
+    )
 
 
-def _blank(data: CaseData, name: str, balance: BalanceFigures) -> Slope:
+def _blank(data: CaseData, name: str, balance: BalanceFigures, doubts: Sequence[Interval]) -> Slope:
     t_s, mass_g, _ = readings_in(data, the_step(data, name))
+    kept = ~touched(np.round(t_s * NS_PER_S), np.round(t_s * NS_PER_S), doubts)
     try:
-        return slope(t_s, mass_g, balance)
+        return slope(t_s[kept], mass_g[kept], balance)
     except DefinitionError as error:
         raise NotMeasuredError(f"the evaporation is not known, {name}: {error.message}") from error
+
+
+def touched(start_ns: Floats, end_ns: Floats, doubts: Sequence[Interval]) -> NDArray[np.bool_]:
+    """Which of the intervals from ``start_ns`` to ``end_ns`` (moments, if equal) overlap one in doubt.
+
+    Two that only meet at their ends do not; a moment belongs to both intervals that it parts.
+    """
+    found = np.zeros(len(start_ns), dtype=np.bool_)
+    for first_ns, last_ns in doubts:
+        closed = (start_ns == end_ns) | (first_ns == last_ns)
+        meeting_ns = np.where(closed, -MEETING_NS, MEETING_NS)
+        found |= (start_ns < last_ns - meeting_ns) & (end_ns > first_ns + meeting_ns)
+    return found
 
 
 def blank_measurements(evaporation: Evaporation) -> dict[str, Value]:
@@ -104,7 +126,7 @@ def blank_flags(data: CaseData, evaporation: Evaporation) -> list[Flag]:
     flags = []
     for name, blank in (("blank_before", evaporation.before), ("blank_after", evaporation.after)):
         step = the_step(data, name)
-        _, _, stable = readings_in(data, step)
+        t_s, _, stable = readings_in(data, step)
         if blank.excess > 1.0:
             flags.append(
                 Flag(
@@ -124,7 +146,8 @@ def blank_flags(data: CaseData, evaporation: Evaporation) -> list[Flag]:
                     f"in {name}, with the pump stopped, {unstable} of {len(stable)} readings were not stable",
                     step.start_ns,
                     step.end_ns,
-                    "none: the readings were used as they are",
+                    kind=Kind.MEASUREMENT,
+                    within_ns=tuple((int(at), int(at)) for at in np.round(t_s[~stable] * NS_PER_S)),
                 )
             )
     return flags

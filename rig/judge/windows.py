@@ -10,7 +10,7 @@ import numpy as np
 from rig.analysis.trumpet import Window, intervals_in, trumpet
 from rig.analysis.uncertainty import Budget
 from rig.definitions.limits import Limit
-from rig.judge.findings import Value
+from rig.judge.findings import NOTHING, Value
 from rig.judge.period import Booleans, Period
 
 SPOILED_SHARE = 0.05  # of the windows of one length left out: too many to call what is left the extremes
@@ -28,17 +28,23 @@ def window_budget(window: Window, period: Period) -> Budget:
     )
 
 
-def window_value(window: Window, budget: Budget, limit: Limit, period: Period, bad: Booleans) -> Value:
-    """What a criterion on this window is decided by, with and without the intervals in doubt."""
-    without = None
-    if bad.any():
-        good = extremes_without(window, period, bad)
-        without = math.nan if good is None else deciding_extreme(good, limit)
+def window_value(window: Window, budget: Budget, limit: Limit, without: Value | None) -> Value:
+    """What a criterion on this window is decided by; ``without`` the data in doubt, if there are any."""
     value = Value.of(replace(budget, value=deciding_extreme(window, limit)), without)
     total = window.count + window.left_out
     if window.left_out > SPOILED_SHARE * total:
         return replace(value, undecided=f"{window.left_out} of {total} windows lack a reading at one end")
     return value
+
+
+def window_without(
+    window: Window, budget: Budget, limit: Limit, period: Period | None, bad: Booleans
+) -> Value:
+    """The same without the intervals in doubt; ``period`` is the one whose blanks have none, if there is."""
+    good = None if period is None else extremes_without(window, period, bad)
+    if good is None:
+        return NOTHING
+    return Value.of(replace(budget, value=deciding_extreme(good, limit)))
 
 
 def deciding_extreme(window: Window, limit: Limit) -> float:

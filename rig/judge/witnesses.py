@@ -1,20 +1,22 @@
-"""The other witnesses of a case: the pump's alarms and its own log, and the flow sensor. They flag; the
-balance decides.
+"""What the other witnesses of a case say of themselves: the pump's alarms and its own log, the flow sensor.
+
+They flag; the balance decides. How they compare with it is in :mod:`rig.judge.agreement`.
 """
 
 from __future__ import annotations
 
-import math
+import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.definitions.instruments import FlowInstrument
-from rig.judge.findings import NS_PER_S, Flag, Kind, time_text
-from rig.record.case_data import CaseData, Record, Step
+from rig.judge.findings import NS_PER_S, Flag, Interval, Kind, time_text
+from rig.record.case_data import CaseData, FlowSeries, Record, Step
 
 Floats = NDArray[np.float64]
+BUBBLE_NS = 60 * NS_PER_S  # samples of air closer together than that are one bubble
 LOG_SLACK_NS = 2 * NS_PER_S  # the pump's clock counts whole seconds
 NO_EFFECT = "none: the verdict is by weighing"
 
@@ -35,20 +37,35 @@ def logged_events(data: CaseData) -> list[LoggedEvent]:
     """The entries of the pump's own log that lie in this case, by the pump's clock as it was read nearest
     to them.
     """
+    on_run_clock = _run_clock(data)
     events = []
     for record in data.pump_events:
-        t_ns = _on_run_clock(data, int(record["clock_s"]))
+        t_ns = on_run_clock(int(record["clock_s"]))
         if t_ns is None or data.started_ns - LOG_SLACK_NS <= t_ns <= data.finished_ns + LOG_SLACK_NS:
             events.append(LoggedEvent(record, t_ns))
     return events
 
 
-def _on_run_clock(data: CaseData, clock_s: int) -> int | None:
-    states = [state for state in data.pump_states if state.get("clock_s")]
-    if not states:
-        return None
-    nearest = min(states, key=lambda state: abs(int(state["clock_s"]) - clock_s))
-    return int(nearest["t_ns"]) + (clock_s - int(nearest["clock_s"])) * NS_PER_S
+def _run_clock(data: CaseData) -> Callable[[int], int | None]:
+    """From the pump's clock to the run's: sorted once, then one bisection for each question.
+
+    Of several readings of the pump's clock that are equally near, the earliest on the run's counts.
+    """
+    told = sorted((int(s["clock_s"]), int(s["t_ns"])) for s in data.pump_states if s.get("clock_s"))
+    clocks = [clock_s for clock_s, _ in told]
+
+    def on_run_clock(clock_s: int) -> int | None:
+        if not told:
+            return None
+        at = bisect.bisect_left(clocks, clock_s)
+        # The first reading at or after it, and the first of those with the value just before it.
+        near = [told[at]] if at < len(told) else []
+        if at:
+            near.append(told[bisect.bisect_left(clocks, clocks[at - 1])])
+        shown_s, t_ns = min(near, key=lambda item: (abs(item[0] - clock_s), item[1]))
+        return t_ns + (clock_s - shown_s) * NS_PER_S
+
+    return on_run_clock
 
 
 @dataclass(frozen=True)
@@ -146,21 +163,22 @@ def stall_flags(data: CaseData) -> list[Flag]:
 
 
 def flow_flags(data: CaseData, step: Step) -> list[Flag]:
-    """What the flow sensor says of itself in a step: saturated, air in line, samples lost."""
+    """What the flow sensor says of itself in a step: saturated, air in line, samples lost.
+
+    A bubble pushes water aside without weighing anything: what the balance shows then is in doubt. The rest
+    is about the sensor alone.
+    """
     flow = data.flow
     inside = (flow.t_ns >= step.start_ns) & (flow.t_ns <= step.end_ns)
     total = int(inside.sum())
-    told = {
-        "flow_saturated": (flow.high, "the flow was beyond the sensor's range in {} of {} samples"),
-        "air_in_line": (flow.air, "the flow sensor saw air in the line in {} of {} samples"),
-    }
     flags = []
-    for name, (marks, words) in told.items():
-        times = flow.t_ns[inside & marks]
-        if len(times):
-            flags.append(
-                Flag(name, words.format(len(times), total), int(times[0]), int(times[-1]), NO_EFFECT)
-            )
+    if high := flow.t_ns[inside & flow.high].tolist():
+        words = f"the flow was beyond the sensor's range in {len(high)} of {total} samples"
+        flags.append(Flag("flow_saturated", words, high[0], high[-1], NO_EFFECT))
+    if air := flow.t_ns[inside & flow.air].tolist():
+        words = f"the flow sensor saw air in the line in {len(air)} of {total} samples"
+        bubbles = _stretches(air)
+        flags.append(Flag("air_in_line", words, air[0], air[-1], kind=Kind.MEASUREMENT, within_ns=bubbles))
     gaps = [gap for gap in flow.gaps if gap[1] >= step.start_ns and gap[0] <= step.end_ns]
     if gaps:
         lost_ns = sum(end - start for start, end in gaps)
@@ -169,79 +187,30 @@ def flow_flags(data: CaseData, step: Step) -> list[Flag]:
     return flags
 
 
+def _stretches(moments_ns: list[int]) -> tuple[Interval, ...]:
+    """Moments that follow each other within BUBBLE_NS, as intervals."""
+    found: list[Interval] = []
+    for t_ns in moments_ns:
+        if found and t_ns - found[-1][1] <= BUBBLE_NS:
+            found[-1] = (found[-1][0], t_ns)
+        else:
+            found.append((t_ns, t_ns))
+    return tuple(found)
+
+
 def sensor_means_ml_h(data: CaseData, t_ns: NDArray[np.int64]) -> Floats:
     """Mean of the flow sensor between successive times, shape (n - 1,) for n times.
 
     NaN where there is no sample, or where any of them is air or saturated.
     """
-    flow = data.flow
+    return means_between(data.flow, t_ns, data.flow.flow_ml_h)
+
+
+def means_between(flow: FlowSeries, t_ns: NDArray[np.int64], values: Floats) -> Floats:
+    """Means of one value a sample between successive times; NaN as for :func:`sensor_means_ml_h`."""
     at = np.searchsorted(flow.t_ns, t_ns)
     count = np.diff(at)
     doubtful = np.concatenate([[0], np.cumsum(flow.high | flow.air)])
-    total = np.concatenate([[0.0], np.cumsum(flow.flow_ml_h)])
+    total = np.concatenate([[0.0], np.cumsum(values)])
     usable = (count > 0) & (np.diff(doubtful[at]) == 0)
     return np.where(usable, np.diff(total[at]) / np.maximum(count, 1), np.nan)
-
-
-def sensor_tolerance_ml_h(sensor: FlowInstrument, flow_ml_h: float) -> float:
-    """What the sensor may be off: the larger of its share of the value and of full scale."""
-    of_value = sensor.accuracy_of_value_pct / 100 * abs(flow_ml_h)
-    return max(of_value, sensor.accuracy_of_full_scale_pct / 100 * sensor.full_scale_ml_h)
-
-
-def mean_disagreement(
-    data: CaseData, step: Step, sensor: FlowInstrument | None, mean_flow_ml_h: float, expanded_ml_h: float
-) -> list[Flag]:
-    """A flag if balance and flow sensor contradict each other about the mean flow."""
-    seen_ml_h = float(sensor_means_ml_h(data, np.array([step.start_ns, step.end_ns]))[0])
-    if sensor is None or math.isnan(seen_ml_h):
-        return []
-    allowed = math.hypot(sensor_tolerance_ml_h(sensor, mean_flow_ml_h), expanded_ml_h)
-    if abs(seen_ml_h - mean_flow_ml_h) <= allowed:
-        return []
-    return [
-        Flag(
-            "sensor_disagrees",
-            f"mean flow {seen_ml_h:.5g} mL/h by the flow sensor, {mean_flow_ml_h:.5g} mL/h by weighing: further "
-            f"apart than their accuracies explain ({allowed:.2g} mL/h)",
-            step.start_ns,
-            step.end_ns,
-            NO_EFFECT,
-        )
-    ]
-
-
-def interval_disagreement(
-    data: CaseData, t_ns: NDArray[np.int64], flow_ml_h: Floats, u_ml_h: float, sensor: FlowInstrument | None
-) -> list[Flag]:
-    """Intervals in which the balance saw a flow that the sensor did not: a bump, a draught, a touched
-    vessel.
-
-    ``t_ns`` of n + 1 readings, ``flow_ml_h`` between them, ``u_ml_h`` the standard uncertainty of one of
-    them. What both witnesses see is the pump's; a constant difference between them is calibration and taken
-    off. So little counts as agreement that a sensor as good as stated, on a steady balance, does not raise
-    it.
-    """
-    if sensor is None or len(flow_ml_h) < 4:
-        return []
-    seen = sensor_means_ml_h(data, t_ns)
-    apart = flow_ml_h - seen
-    known = np.isfinite(apart)
-    if known.sum() < 4:
-        return []
-    apart = apart - np.median(apart[known])
-    typical = float(np.median(flow_ml_h[known]))
-    allowed = 6 * u_ml_h + sensor_tolerance_ml_h(sensor, max(typical, float(np.max(seen[known]))))
-    flags = []
-    for index in np.flatnonzero(known & (np.abs(apart) > allowed)):
-        flags.append(
-            Flag(
-                "balance_disturbed",
-                f"the balance saw {flow_ml_h[index]:.4g} mL/h in this interval, the flow sensor {seen[index]:.4g} "
-                "mL/h: the balance was touched, or something fell on or off it",
-                int(t_ns[index]),
-                int(t_ns[index + 1]),
-                kind=Kind.MEASUREMENT,
-            )
-        )
-    return flags

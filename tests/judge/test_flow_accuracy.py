@@ -167,18 +167,22 @@ def test_a_missing_last_reading_shortens_the_period(judged: Judged) -> None:
 
 
 def test_a_flow_that_drifts_is_flagged(judged: Judged) -> None:
-    result = judged("steady", trend_pct=8.0)
+    result = judged("steady", trend_pct=6.0)
     flag = flags(result)["not_stationary"]
 
-    assert "+3.8" in flag["message"]  # half the change over 26 of 27 h
+    assert "+2.9" in flag["message"]  # half the change over 26 of 27 h
     assert criterion(result, "mean_error")["verdict"] == "PASS"
 
 
-def test_a_sensor_that_contradicts_the_balance_is_a_flag_only(judged: Judged) -> None:
+def test_a_sensor_that_contradicts_the_balance_leaves_no_verdict_on_the_pump(judged: Judged) -> None:
     result = judged("steady", sensor_error_pct=60.0)
 
-    assert "sensor_disagrees" in flags(result)
-    assert result["outcome"] == "PASS"
+    flag = flags(result)["sensor_disagrees"]
+    assert (flag["kind"], result["outcome"]) == ("measurement", "INCONCLUSIVE")
+    assert "one of the two measures wrongly; the pump counted 0.020833 mL/h" in flag["message"]
+    assert criterion(result, "mean_error")["verdict"] == "INCONCLUSIVE"
+    assert criterion(result, "alarms")["verdict"] == "PASS"
+    assert result["witnesses"][0]["en"] == pytest.approx(-0.6 * 20.833 / 9, rel=1e-2)  # 0.5 % of full scale
 
 
 def test_a_balance_noisier_than_stated_widens_the_uncertainty(judged: Judged) -> None:

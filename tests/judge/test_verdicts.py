@@ -27,7 +27,9 @@ def criterion(text: str) -> Criterion:
 def test_a_verdict_that_would_flip_without_flagged_data_is_none(
     value: float, without: float, verdict: str
 ) -> None:
-    judged = verdict_on(criterion("within 5 %"), Value(value, "%", 0.5, 2.0, without=without))
+    judged = verdict_on(
+        criterion("within 5 %"), Value(value, "%", 0.5, 2.0, without=Value(without, "%", 0.5, 2.0))
+    )
 
     assert judged["verdict"] == verdict
     assert (judged["probability_of_wrong_decision"] is None) == (verdict == "INCONCLUSIVE")
