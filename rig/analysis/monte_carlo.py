@@ -72,9 +72,9 @@ def propagate(
 
     ``model`` takes inputs, shape (components, trials), each in its component's unit, to results, shape
     (trials,), in the unit of the budget; without it the budget's own linear form is drawn, value + Σ c (x -
-    estimate). Blocks of 10,000 trials are added until it is settled, with two standard errors to spare, whether
-    both ends of the budget's interval agree within δ, the tolerance of the uncertainty to ``digits`` significant
-    digits; or until the ends are known to δ / 5 (8.2), or ``most_trials`` is reached.
+    estimate). Blocks of 10,000 trials are added until it is certain, with two standard errors to spare, whether both
+    ends of the budget's interval agree within δ, the tolerance of the uncertainty to ``digits`` significant digits;
+    or until the ends are known to δ / 5 (8.2); at ``most_trials`` it is enough that they are known to δ.
 
     Raises ValueError for a budget without uncertainty, a distribution that is not known, digits below 1, or too few
     trials for two blocks.
@@ -92,7 +92,7 @@ def propagate(
     blocks: list[Floats] = []
     ends: list[Floats] = []
     variances: list[float] = []
-    settled = False
+    settled = known = False
     while not settled and (len(blocks) + 1) * _BLOCK <= most_trials:
         drawn = np.array([drawn_deviations(component, _BLOCK, random) for component in budget.components])
         results = budget.value + sensitivities @ drawn if model is None else model(estimates[:, None] + drawn)
@@ -105,6 +105,7 @@ def propagate(
             allowed = numerical_tolerance(math.sqrt(float(np.mean(variances))), digits)
             agree, differ = bool(np.all(off + doubt <= allowed)), bool(np.any(off - doubt > allowed))
             settled = agree or differ or bool(np.all(doubt <= allowed / 5.0))
+            known = bool(np.all(doubt <= allowed))
     trials = np.concatenate(blocks)
     uncertainty = float(trials.std(ddof=1))
     low, high = (float(end) for end in np.quantile(trials, (tail, 1.0 - tail)))
@@ -117,7 +118,7 @@ def propagate(
         low_difference=abs(float(ends_of_budget[0]) - low),
         high_difference=abs(float(ends_of_budget[1]) - high),
         trials=len(trials),
-        settled=settled,
+        settled=settled or known,
     )
 
 

@@ -72,3 +72,8 @@ def test_confidence_and_sources_are_kept():
 def test_what_has_no_dose_is_refused(ask, said):
     with pytest.raises(ValueError, match=said):
         ask()
+
+
+def test_a_concentration_below_one_has_a_dose():
+    assert dose_budget(Budget(2.0, "mL", ()), 0.5, 0.1).value == pytest.approx(1.0)
+    assert volume_budget(Budget(10.0, "%", ()), 0.5).value == pytest.approx(0.55)

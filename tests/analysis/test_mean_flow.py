@@ -36,6 +36,8 @@ def test_with_white_noise_the_line_is_better():
     ratio = math.sqrt(12 * 120 / (121 * 122)) / math.sqrt(2)
     assert found.line_u_g_h / found.end_points_u_g_h == pytest.approx(ratio)
     assert found.end_points_u_g_h == pytest.approx(math.sqrt(2) * NOISE_G / 2.0, rel=0.2)
+    residuals = readings(1) - np.polyval(np.polyfit(T_S, readings(1), 1), T_S)
+    assert found.end_points_u_g_h == pytest.approx(math.sqrt(2 * np.sum(residuals**2) / 119) / 2.0, rel=1e-6)
     assert found.reason.startswith("the residuals of the line are white")
     assert "4.5 times smaller" in found.reason
 

@@ -148,3 +148,15 @@ def test_what_cannot_be_propagated_is_refused():
         propagate(four("normal"), most_trials=19_999)
     with pytest.raises(ValueError, match="no significant digits"):
         numerical_tolerance(0.0)
+
+
+def test_at_the_most_trials_ends_known_to_the_tolerance_are_enough():
+    # Two standard errors of an end are 5.3 u / sqrt(trials): 1.0e-4 and 4.7e-5, against a tolerance of 5e-5.
+    one = Budget(0.0, "mL", (Component("x", "", 0.0, "mL", 0.0062, 1.0),))
+
+    few, enough = propagate(one, most_trials=100_000), propagate(one, most_trials=500_000)
+
+    assert (few.settled, few.validated) == (False, False)
+    assert enough.tolerance == 5e-5
+    assert enough.settled
+    assert enough.validated

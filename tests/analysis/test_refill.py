@@ -50,3 +50,11 @@ def test_reasons_to_investigate():
 def test_what_is_no_refill_is_refused(ask, said):
     with pytest.raises(ValueError, match=said):
         ask()
+
+
+def test_an_empty_reservoir_and_one_that_was_to_be_emptied_are_refills():
+    empty = refill(20.0, 20.0, 0.0)
+
+    assert (empty.expected_residual_ml, empty.error_pct, empty.discrepancy_ml) == (0.0, 0.0, 0.0)
+    assert time_to_low_s(20.0, 20.0, 0.5) == 0.0
+    assert time_to_low_s(2.0, 0.0, 0.5) == 4 * 3600.0

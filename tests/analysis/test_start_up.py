@@ -63,3 +63,9 @@ def test_a_missing_reading_is_neither_inside_nor_outside():
 def test_what_is_no_start_up_curve_is_refused(volume, every_s, rate_ml_h, band_pct, said):
     with pytest.raises(ValueError, match=said):
         start_up(volume, every_s, rate_ml_h, band_pct)
+
+
+def test_slow_flows_and_short_intervals_are_start_up_curves_too():
+    curve = start_up(volumes([0.1, 0.5], every_s=0.5), 0.5, 0.5, band_pct=0.5)
+
+    assert (curve.settled_s, curve.deficit_ml) == (0.5, pytest.approx(0.4 * 0.5 / 3600))

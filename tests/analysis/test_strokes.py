@@ -111,3 +111,13 @@ def test_between_readings_volumes_lie_on_a_straight_line():
 def test_what_has_no_strokes_is_refused(ask, said):
     with pytest.raises(ValueError, match=said):
         ask()
+
+
+def test_strokes_may_be_faster_than_a_second():
+    assert stroke_window(0.5, 0.25).strokes == 2.0
+    assert stroke_window(0.5, 0.4).error_max_pct == pytest.approx(60.0)
+    assert stroke_averaged_flow_ml_h(np.array([0.0, 0.5]), np.array([0.0, 0.5]), 0.5) == pytest.approx(
+        [3600.0]
+    )
+    assert stroke_period_s(0.5, 0.9) == pytest.approx(2000.0)
+    assert whole_stroke_window_s(0.5, 0.25, 0.25, 1.0) == 0.5
