@@ -125,7 +125,8 @@ def _window(
     programmed_ml = rate_ml_h * length * sample_every_s / S_PER_H
     highs, lows, left_out = [], [], 0
     for start in range(0, len(volume) - length, _BLOCK):
-        high, low, unknown = _extremes(_differences(volume, length, start))
+        differences = _differences(volume, length, start)
+        high, low, unknown = _extremes(differences)
         highs.append(high)
         lows.append(low)
         left_out += unknown
@@ -136,15 +137,19 @@ def _window(
     smallest = 100.0 * (least * scale_ml - programmed_ml) / programmed_ml
     # Windows that are equal on paper differ by rounding; the first of them is named.
     tie = tie_pct * max(1.0, abs(largest), abs(smallest)) * programmed_ml / 100.0
-    at_most = _BLOCK * next(block for block, high in enumerate(highs) if high >= most - tie)
-    at_least = _BLOCK * next(block for block, low in enumerate(lows) if low <= least + tie)
+    at_most = _BLOCK * next(number for number, high in enumerate(highs) if high >= most - tie)
+    at_least = _BLOCK * next(number for number, low in enumerate(lows) if low <= least + tie)
+
+    def block(at: int) -> _Numbers:
+        return differences if at == start else _differences(volume, length, at)
+
     return Window(
         window_s=window_s,
         count=len(volume) - length - left_out,
         error_max_pct=largest,
         error_min_pct=smallest,
-        first_of_max=at_most + int((_differences(volume, length, at_most) >= most - tie).argmax()) + 1,
-        first_of_min=at_least + int((_differences(volume, length, at_least) <= least + tie).argmax()) + 1,
+        first_of_max=at_most + int((block(at_most) >= most - tie).argmax()) + 1,
+        first_of_min=at_least + int((block(at_least) <= least + tie).argmax()) + 1,
         left_out=left_out,
     )
 
