@@ -25,7 +25,7 @@ S_PER_H = 3600.0
 MIN = 60.0
 START_UP_S = 7200.0  # the standard's start-up curve: the first two hours
 FEWEST_INTERVALS = 3
-_EVEN = 1e-6  # of an interval: rounding of times
+_EVEN = 2e-5  # of an interval: rounding of times, such as of a day in eight digits
 _BLOCKS = 12  # of the flow along the log
 # What does not make the flow unknown, but counts in the mean error as if the pump had done it.
 _COUNTED = frozenset({
@@ -241,19 +241,21 @@ def _touches(hazard: Hazard, period_s: tuple[float, float]) -> bool:
 
 
 def _sample_interval(t_s: Floats, counted: Bools) -> tuple[float, bool]:
-    """The sample interval in s, and whether all are the same. Uneven ones: their mean, rounded if that changes it
-    by less than 1 %."""
+    """The sample interval in s, and whether all are the same but for the digits that time was written with.
+
+    It is the mean, rounded if that changes even ones by less than those digits, uneven ones by less than 1 %.
+    """
     if not counted.any():
         return float(np.median(np.diff(t_s))), True
     dt = np.diff(t_s)[counted]
     middle = float(np.median(dt))
-    if float(np.max(np.abs(dt - middle))) <= max(_EVEN * middle, 1e-9 * float(np.max(np.abs(t_s)))):
-        return float(f"{middle:.9g}"), True
+    even = float(np.max(np.abs(dt - middle))) <= _EVEN * middle
     mean = float(np.mean(dt[dt >= 0.5 * middle]))
-    for nice in (float(round(mean / MIN)) * MIN, float(round(mean)), float(f"{mean:.2g}")):
-        if abs(nice - mean) <= 0.01 * mean:
-            return nice, False
-    return mean, False
+    slack = _EVEN if even else 0.01
+    for nice in (float(round(mean / MIN)) * MIN, float(round(mean)), float(f"{mean:.2g}"), float(f"{mean:.6g}")):
+        if nice > 0 and abs(nice - mean) <= slack * mean:
+            return nice, even
+    return mean, even
 
 
 def _uneven(t_s: Floats, counted: Bools, interval_s: float) -> Hazard:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from rig.definitions.log_times import (
     read_clock_s,
     rising,
 )
+from rig.definitions.log_weights import plain_weights
 from rig.errors import DefinitionError, Where
 
 FEWEST_READINGS = 3
@@ -79,8 +80,8 @@ class BalanceLog:
 def read_balance_log(path: Path | str, units: LogUnits | None = None) -> BalanceLog:
     """Read a log file.
 
-    Raises DefinitionError (file, column as key, line) for a file that is missing, empty, binary or not
-    UTF-8, whose columns or units cannot be told, for every value that is not a plain decimal number, and for
+    Raises DefinitionError (file, column as key, line) for a file that is missing, empty, binary or no
+    text, whose columns or units cannot be told, for every value that is not a plain decimal number, and for
     time that stands still or runs back.
     """
     return log_from_bytes(read_log_bytes(Path(path)), str(path), units)
@@ -96,6 +97,8 @@ def log_from_bytes(content: bytes, name: str, units: LogUnits | None = None) -> 
     if not rows.body:
         raise DefinitionError("there are no readings below the header", top)
     notes, assumed = list(rows.notes), list[str]()
+    rows.body, weighed_in = plain_weights(rows.body, rows.header, weight, name, notes)
+    weight = replace(weight, unit=weighed_in)
     if time.unit == CLOCK_UNIT or (time.unit is None and is_clock(_cell(rows.body[0][1], time.index))):
         if units.time_unit is not None:
             place = Where(name, key=time.title, line=rows.body[0][0])

@@ -57,7 +57,7 @@ def choose_columns(
         raise DefinitionError(
             "there is only one column; a log has time and weight",
             where,
-            "cells are separated by ',', ';' or tab",
+            "cells are separated by ',', ';' or tab; lines above the header begin with '#'",
         )
     time = _choose(header, where, "time", time_column)
     weight = _choose(header, where, "weight", weight_column)
@@ -106,6 +106,12 @@ def _split(title: str) -> tuple[str, str | None]:
     if trailing and _spelled(trailing[2]):
         return trailing[1], _spelled(trailing[2])
     return title, None
+
+
+def weight_unit_spelled(unit: str) -> str | None:
+    """A unit of weight in our spelling; None if it is none."""
+    spelled = _spelled(unit)
+    return spelled if spelled in WEIGHT_UNITS_G else None
 
 
 def _spelled(unit: str) -> str | None:

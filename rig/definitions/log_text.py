@@ -21,10 +21,13 @@ def read_log_bytes(path: Path) -> bytes:
 
 
 def text_of(content: bytes, name: str) -> str:
-    """The text, UTF-8 with or without a mark in front. Raises DefinitionError for anything else, or nothing."""
+    """The text: UTF-8 with or without a mark in front, or UTF-16 with one.
+
+    Raises DefinitionError for anything else, or nothing.
+    """
     where = Where(name)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DefinitionError("the file is in UTF-16", where, "save it as CSV in UTF-8")
+        content = _from_utf_16(content, where)
     if content.startswith(b"PK\x03\x04"):
         raise DefinitionError("the file is a workbook or archive, not text", where, "save the sheet as CSV")
     strange = re.search(rb"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f]", content)
@@ -42,10 +45,21 @@ def text_of(content: bytes, name: str) -> str:
     return text
 
 
+def _from_utf_16(content: bytes, where: Where) -> bytes:
+    try:
+        return content.decode("utf-16").encode()
+    except UnicodeDecodeError as problem:
+        said = f"the file begins as UTF-16, but byte {problem.start} and what follows is not"
+        raise DefinitionError(said, where, "save it as CSV in UTF-8") from None
+
+
+Body = list[tuple[int, list[str]]]  # line, cells
+
+
 class LogRows:
     """A text split into cells: ``header``, and ``body``: each row below it with its line in the file (from 1).
 
-    Empty lines and lines that begin with '#' are passed over above the header only. ``notes`` says how many.
+    Lines that begin with '#' are passed over, empty lines above the header only. ``notes`` says how many.
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -72,7 +86,10 @@ class LogRows:
         self.header = cells[0][1]
         while len(self.header) > 1 and not self.header[-1]:
             self.header.pop()  # a separator at the end of every line
-        self.body = cells[1:]
+        self.body: Body = [row for row in cells[1:] if not row[1] or not row[1][0].startswith("#")]
+        comments = len(cells) - 1 - len(self.body)
+        if comments:
+            self.notes.append(f"{comments} line{'s' if comments > 1 else ''} of comment not read")
 
     def _cells(self, text: str, above: int, name: str) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator, strict=True)

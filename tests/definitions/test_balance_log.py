@@ -165,7 +165,7 @@ def test_every_bad_row_is_named_and_the_flood_is_counted():
     [
         (b"\x89PNG\r\n\x1a\n\0\0", "binary"),
         (b"PK\x03\x04rest", "workbook"),
-        ("Time,Weight\n0,1\n".encode("utf-16"), "UTF-16"),
+        ("Time,Weight\n0,1\n".encode("utf-16") + b"\x00", "UTF-16"),
         ("Time,Gewicht µg\n0,1\n".encode("latin-1"), "0xb5 is not UTF-8"),
         (b"Time,Weight\n0,1\n1,\x00\n", "log.csv:3: the file is binary"),
     ],
