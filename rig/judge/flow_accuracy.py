@@ -18,6 +18,7 @@ from rig.definitions.cases import FlowAccuracyCase
 from rig.errors import DefinitionError
 from rig.judge.agreement import compared, disturbed, sensed
 from rig.judge.findings import NOTHING, NS_PER_S, Findings, Flag, Interval, Value, doubted_intervals
+from rig.judge.hazards import CHANGES_OF_FLOW, hazard_flags
 from rig.judge.period import S_PER_H, Period, gap_flags, samples_of, trend_flags
 from rig.judge.pump_claims import claimed_delivery, programmed_rate_ml_h
 from rig.judge.weighing import (
@@ -82,11 +83,13 @@ def _errors(
     # MEASUREMENT, mean error and trumpet are computed with and without its intervals, those in the blanks too.
     found.flags += _stood_still(data, period)
     found.flags += _disturbed(data, unit, period)
+    found.flags += hazard_flags(data, period, found.flags)
     if unit.flow is not None:
         bad = period.doubted(doubted_intervals(found.flags))
         flags, found.witnesses = compared(data, period, bad, step, unit.flow)
         found.flags += flags
-    if not doubted_intervals(found.flags) and not found.has_pump_fault:
+    explained = any(flag.name in CHANGES_OF_FLOW for flag in found.flags)
+    if not explained and not doubted_intervals(found.flags) and not found.has_pump_fault:
         found.flags += trend_flags(period, step)
     doubts = doubted_intervals(found.flags)
     bad, sound = period.doubted(doubts), _without(data, period, doubts)
