@@ -66,6 +66,11 @@ class InstrumentFile(Table):
         return self.address.startswith("sim:")
 
     @property
+    def is_asked_of_operator(self) -> bool:
+        """A manual instrument, read off or worked by a person."""
+        return self.address.startswith("operator:")
+
+    @property
     def port(self) -> str:
         """The port of the address, however it is spelled: two instruments with the same port share a line."""
         bare = self.address.split("?")[0]
@@ -188,7 +193,8 @@ class SimulatedUnit(Table):
     """``[unit.simulated]``: errors and faults of simulated instruments. Without it they are perfect.
 
     ``stall_at_s``: time since the run began at which the rotor stops, for ``stall_for_s`` (None: for good).
-    ``ripple_pct``: amplitude of the flow's ripple, once per ``ripple_volume_nl`` (one roller).
+    ``ripple_pct``: amplitude of the flow's ripple, once per ``ripple_volume_nl`` (one roller); for a mechanism
+    other than peristaltic the part of the flow that comes in pulses, ``ripple_volume_nl`` each.
     ``compliance_time_s``: time constant of the elastic tube. ``temperature_swing_k``: amplitude of the pump's
     temperature in a day. ``balance_noise_g``, ``flow_noise_nl_min``: standard deviations;
     ``balance_drift_24h_g`` as in BalanceInstrument.
@@ -202,7 +208,7 @@ class SimulatedUnit(Table):
         0.0, alias="compliance_time", description="time constant of the elastic tube"
     )
     ripple_pct: Percent = Field(0.0, alias="ripple", description="amplitude of the ripple of the flow")
-    ripple_volume_nl: VolumeNl = Field(500.0, alias="ripple_volume", description="volume per roller")
+    ripple_volume_nl: VolumeNl = Field(500.0, alias="ripple_volume", description="volume per roller, packet, stroke or slip")
     temperature_c: TemperatureC = Field(37.0, alias="temperature", description="temperature of the pump")
     temperature_swing_k: TemperatureDifferenceK = Field(
         0.0, alias="temperature_swing", description="its swing in a day"

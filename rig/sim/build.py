@@ -10,8 +10,9 @@ from typing import Any
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import SHARED, InstrumentFile, SimulatedUnit
 from rig.errors import DefinitionError
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.line import WorldClock
+from rig.sim.mechanisms import mechanism_named
 from rig.sim.place import Place, Room, World
 from rig.sim.seeds import generator
 from rig.transport import WirePort
@@ -19,11 +20,20 @@ from rig.transport import WirePort
 NL_PER_ML = 1_000_000
 # What answers to a driver, by the name of the driver that a bench file gives: "module:function" of a Place.
 SIMULATED = {
+    "balance_manual": "rig.sim.operator:balance",
     "balance_mt_sics": "rig.sim.unit_instruments:mt_sics",
     "balance_sartorius_sbi": "rig.sim.unit_instruments:sbi",
+    "environment_manual": "rig.sim.operator:environment",
     "flow_bronkhorst_propar": "rig.sim.unit_instruments:propar",
     "flow_sensirion_scc1": "rig.sim.unit_instruments:scc1",
+    "pump_alaris": "rig.sim.bench_pumps:alaris",
+    "pump_fresenius": "rig.sim.bench_pumps:fresenius",
+    "pump_harvard_chain": "rig.sim.bench_pumps:harvard_chain",
+    "pump_harvard_ultra": "rig.sim.bench_pumps:harvard_ultra",
+    "pump_manual": "rig.sim.operator:pump",
+    "pump_new_era": "rig.sim.bench_pumps:new_era",
     "pump_rpu1": "rig.sim.unit_instruments:rpu1",
+    "valves_manual": "rig.sim.operator:valves",
 }
 
 
@@ -88,7 +98,7 @@ def _fluid(bench: BenchFile, unit: UnitFile, clock: WorldClock) -> FluidPath:
     injected = unit.simulated or SimulatedUnit()
     return FluidPath(
         clock,
-        Peristaltic(injected.ripple_pct / 100, injected.ripple_volume_nl),
+        mechanism_named(unit.profile.mechanism, injected.ripple_pct / 100, injected.ripple_volume_nl),
         rate_error=injected.rate_error_pct / 100,
         compliance_time_s=injected.compliance_time_s,
         reservoir_nl=unit.reservoir_ml * NL_PER_ML,

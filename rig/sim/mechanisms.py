@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.sim.fluid_segment import Floats
+from rig.sim.fluid import Peristaltic
+from rig.sim.fluid_segment import Floats, Mechanism
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,39 @@ class Piston:
         last = end + (start + end) * during
         stroke = size * np.sin(omega * since_s - late) + (start + end) * np.exp(-since_s / tau_s)
         return way * np.where(delivers, stroke, last * np.exp(-np.maximum(since_s - delivery_s, 0.0) / tau_s))
+
+
+@dataclass(frozen=True)
+class Partly:
+    """Only ``part`` (fraction) of the flow comes as the mechanism makes it, the rest is steady."""
+
+    part: float
+    mechanism: Mechanism
+
+    @property
+    def ripple_nl(self) -> float:
+        return self.part * self.mechanism.ripple_nl
+
+    def displaced_nl(self, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:
+        pulsed = self.mechanism.displaced_nl(rate_nl_s, v0_nl, s)
+        return np.asarray((1 - self.part) * rate_nl_s * s + self.part * pulsed, dtype=np.float64)
+
+    def lagged_nl_s(self, rate_nl_s: float, v0_nl: float, tau_s: float, s: Floats) -> Floats:
+        pulsed = self.mechanism.lagged_nl_s(rate_nl_s, v0_nl, tau_s, s)
+        return np.asarray((1 - self.part) * rate_nl_s + self.part * pulsed, dtype=np.float64)
+
+
+def mechanism_named(name: str, ripple: float, ripple_nl: float) -> Mechanism:
+    """As a pump profile calls it. ``ripple`` (fraction): of a peristaltic pump the amplitude, of the others the
+    part of the flow that comes in pulses, of ``ripple_nl`` each (roller, packet, stroke, slip). 0: steady.
+    """
+    if name == "peristaltic" or not ripple:
+        return Peristaltic(ripple, ripple_nl)
+    if name == "syringe":
+        return LeadScrew(ripple, ripple_nl)
+    if name == "piston":
+        return Partly(ripple, Piston(ripple_nl))
+    return Partly(ripple, ValveGated(ripple_nl))  # valve, gas
 
 
 def pulses_nl(pulse_nl: float, open_part: float, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:

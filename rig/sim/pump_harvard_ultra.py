@@ -75,7 +75,7 @@ class SimulatedHarvardUltra:
         self.syringe_nl = capacity_nl if math.isfinite(capacity_nl) else 50e6
         self.processing_s = 0.005
         self.prompt = ":"
-        self._rates: dict[int, tuple[float, str]] = {}  # (nl/h, unit) for each way
+        self._rates = dict.fromkeys((INFUSE, WITHDRAW), (60e6, "ml/min"))  # (nl/h, unit) for each way
         self._target_nl: float | None = None
         self._target_s: float | None = None
         self._ran_s = {INFUSE: 0.0, WITHDRAW: 0.0}
@@ -154,8 +154,8 @@ class SimulatedHarvardUltra:
     def _run(self, way: int) -> list[str]:
         if (way == INFUSE and self.quick_start == "w") or (way == WITHDRAW and self.quick_start == "i"):
             raise CommandFailed("Command error: run", "   Not in this mode")
-        if way not in self._rates:
-            raise CommandFailed("Command error: run", "   Rate not set")
+        if not self._in_range(self._rates[way][0]):
+            raise CommandFailed("Command error: run", "   Out of range")
         self._settle_time()
         self._timer += 1
         to_go_nl = math.inf
@@ -199,10 +199,8 @@ class SimulatedHarvardUltra:
     # Rates and volumes
 
     def _rate(self, way: int, words: str) -> list[str]:
-        lowest, highest = self.drive.barrel_nl_h(SLOWEST_MM_H), self.drive.barrel_nl_h(FASTEST_MM_H)
+        lowest, highest = self._range_nl_h()
         if not words:
-            if way not in self._rates:
-                return ["Rate not set"]
             return [rate_text(*self._rates[way])]
         if words == "lim":
             return [f"{rate_text(lowest, best_unit(lowest))} to {rate_text(highest, best_unit(highest))}"]
@@ -211,12 +209,19 @@ class SimulatedHarvardUltra:
             unit = best_unit(rate_nl_h)
         else:
             rate_nl_h, unit = parse_rate(words)
-        if not lowest <= rate_nl_h <= highest:
+        if not self._in_range(rate_nl_h):
             raise CommandFailed(f"Argument error: {words}", "   Out of range")
         self._rates[way] = rate_nl_h, unit
         if self.drive.runs and self.drive.way == way:
             self.drive.change_rate(rate_nl_h)
         return []
+
+    def _range_nl_h(self) -> tuple[float, float]:
+        return self.drive.barrel_nl_h(SLOWEST_MM_H), self.drive.barrel_nl_h(FASTEST_MM_H)
+
+    def _in_range(self, rate_nl_h: float) -> bool:
+        lowest, highest = self._range_nl_h()
+        return lowest <= rate_nl_h <= highest
 
     def _crate(self, _words: str) -> list[str]:
         if not self.drive.runs:

@@ -7,7 +7,8 @@ speak the same), basic and safe mode.
 of a phase out of range). ``*`` instead of an address speaks to every pump. An alarm is told once, in the answer to
 any valid command, *which is not executed*; so is the reset after power-up. In the safe mode an alarm is also
 sent unasked, which does not clear it; ``SAFn`` with n > 0 arms a time-out that every valid packet starts anew. A
-safe packet is understood in the basic mode as well; the answer is in the mode that holds after the command.
+safe packet is understood in the basic mode as well; the answer is in the mode that holds after the command, that
+to SAF in the mode it asks for even if an alarm swallowed it (nesp-lib 2.0.0 counts on that; no manual says it).
 
 A number has at most four digits and three decimals; it is told with four. Commands: DIA PHN FUN RAT VOL DIR RUN
 PUR STP DIS CLD SAF ADR VER LN AL PF BP BUZ OUT IN and none (status).
@@ -95,7 +96,7 @@ class SimulatedNewEra:
         self.line.heard(data)
         for heard in self._ear.hear(data, self.clock.now_ns()):
             if heard.text is None:
-                self._say(self._status_letter() + "?COM")
+                self._say(self._status_letter() + "?COM", bool(self.safe_s))
             elif heard.is_packet or not self.safe_s:
                 self._obey(heard.text, heard.is_packet)
 
@@ -107,15 +108,19 @@ class SimulatedNewEra:
         while name and name not in self._commands:  # "RUN" is RUN, "DIRINF" is DIR with INF
             name, data = name[:-1], name[-1] + data
         is_known = bool(name) or not data
+        is_safe = bool(self.safe_s)
         if self.alarm:
+            if name == "SAF" and data.isdecimal():
+                is_safe = int(data) > 0
             reply = f"A?{self.alarm}" + ("" if is_known else "?")
             if is_known:
                 self.alarm = ""
         else:
             reply = self._execute(name, data) if is_known else self._status_letter() + "?"
+            is_safe = bool(self.safe_s)
         if is_packet:
             self._hear_sign_of_life()
-        self._say(reply)
+        self._say(reply, is_safe)
 
     def _execute(self, name: str, data: str) -> str:
         try:
@@ -129,9 +134,9 @@ class SimulatedNewEra:
     def _status_letter(self) -> str:
         return f"A?{self.alarm}" if self.alarm else self.program.status
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, is_safe: bool) -> None:
         reply = f"{self.address:02}{text}"
-        self.line.answer(packet(reply) if self.safe_s else line_reply(reply), self.processing_s)
+        self.line.answer(packet(reply) if is_safe else line_reply(reply), self.processing_s)
 
     # Alarms
 
@@ -145,7 +150,7 @@ class SimulatedNewEra:
     def _raise_alarm(self, letter: str) -> None:
         self.alarm = letter
         if self.safe_s:
-            self._say(f"A?{letter}")
+            self._say(f"A?{letter}", True)
 
     def _hear_sign_of_life(self) -> None:
         self._sign_of_life += 1

@@ -48,7 +48,7 @@ profile = "pumps/pump.toml"
 reservoir = "40 mL"
 outlet_diameter = "1 mm"
 vessel_diameter = "30 mm"
-pump = {{ driver = "pump_rpu1", address = "sim://{serial}/pump" }}
+pump = {{ {pump}, address = "sim://{serial}/pump" }}
 
 [unit.balance]
 driver = "{balance_driver}"
@@ -76,12 +76,13 @@ def bench_of(tmp_path: Path) -> Callable[..., BenchFile]:
     def make(
         *simulated: str,
         seed: int = 1,
+        pump: str = 'driver = "pump_rpu1"',
         balance_driver: str = "balance_mt_sics",
         flow_driver: str = "flow_sensirion_scc1",
     ) -> BenchFile:
         (tmp_path / "pumps").mkdir(exist_ok=True)
         (tmp_path / "pumps" / "pump.toml").write_text(PROFILE)
-        drivers = {"balance_driver": balance_driver, "flow_driver": flow_driver}
+        drivers = {"pump": pump, "balance_driver": balance_driver, "flow_driver": flow_driver}
         units = [UNIT.format(serial=f"SIM-{n:04}", **drivers) + text for n, text in enumerate(simulated, 1)]
         head = f'[bench]\nid = "test"\nfluid_temperature = "37 degC"\nseed = {seed}\n'
         (tmp_path / "test.bench.toml").write_text(head + "\n".join(units))

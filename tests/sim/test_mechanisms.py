@@ -7,7 +7,7 @@ import pytest
 
 from rig.clock import ns_from_s
 from rig.sim.fluid import FluidPath, Peristaltic
-from rig.sim.mechanisms import LeadScrew, Piston, ValveGated
+from rig.sim.mechanisms import LeadScrew, Partly, Piston, ValveGated, mechanism_named
 
 MECHANISMS = [
     ValveGated(packet_nl=1000, open_flow_nl_s=400),
@@ -73,6 +73,30 @@ def test_strokes_of_50_ul_and_a_screw_that_is_nearly_steady():
     assert piston.displaced_nl(rate, 0.0, np.array([180.0, 360.0])) == pytest.approx([50_000, 100_000])
     assert np.mean(piston.lagged_nl_s(rate, 0.0, 0.0, s) == 0) == pytest.approx(0.4, abs=0.01)
     assert np.max(np.abs(screw.displaced_nl(rate, 0.0, s) - rate * s)) <= 10
+
+
+def test_a_part_of_the_flow_may_be_steady():
+    partly = Partly(0.25, ValveGated(packet_nl=1000, open_flow_nl_s=400))
+    s = np.linspace(0, 100, 10_001)
+    assert set(np.round(partly.lagged_nl_s(40.0, 0.0, 0.0, s), 6)) == {30.0, 130.0}
+    assert partly.displaced_nl(40.0, 0.0, s)[-1] == pytest.approx(4000)
+    assert partly.ripple_nl == 250
+
+
+@pytest.mark.parametrize(
+    ("name", "mechanism"),
+    [
+        ("peristaltic", Peristaltic(0.2, 250)),
+        ("syringe", LeadScrew(0.2, 250)),
+        ("valve", Partly(0.2, ValveGated(250))),
+        ("gas", Partly(0.2, ValveGated(250))),
+        ("piston", Partly(0.2, Piston(250))),
+    ],
+)
+def test_a_profile_names_the_mechanism(name, mechanism):
+    assert mechanism_named(name, 0.2, 250) == mechanism
+    steady = mechanism_named(name, 0.0, 250)
+    assert set(steady.lagged_nl_s(7.0, 0.0, 0.0, np.linspace(0, 100, 1001))) == {7.0}
 
 
 @pytest.mark.parametrize("mechanism", [*MECHANISMS, Peristaltic(0.3, 900)], ids=ids)

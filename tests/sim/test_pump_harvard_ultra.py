@@ -73,7 +73,7 @@ def test_identity(talk):
         (b"diameter 99", b"\nArgument error: 99\r\n   Out of range\r"),
         (b"tvolume 3", b"\nArgument error: 3\r\n   Unknown unit\r"),
         (b"force 0", b"\nArgument error: 0\r\n   Out of range\r"),
-        (b"irun", b"\nCommand error: run\r\n   Rate not set\r"),
+        (b"diameter 0.1\r\nirun", b"\n:\nCommand error: run\r\n   Out of range\r"),
         (b"load qs x", b"\nArgument error: qs x\r\n   Not a method\r"),
     ],
 )

@@ -230,6 +230,17 @@ def test_power_up_is_an_alarm(clock, fluid, talk_to):
     assert flowed_ml(fluid) == 0
 
 
+def test_the_answer_to_saf_is_in_the_mode_it_asks_for_even_if_an_alarm_swallows_it(talk, pump):
+    pump.alarm = "R"
+    assert talk.ask(safe("SAF4")) == safe("00A?R")
+    assert pump.safe_s == 0
+    assert talk.ask(safe("SAF4")) == safe("00S")
+    pump.alarm = "R"
+    assert talk.ask(safe("SAF0")) == b"\x0200A?R\x03"
+    assert pump.safe_s == 4
+    assert talk.ask(safe("SAF0")) == b"\x0200S\x03"
+
+
 def test_a_full_syringe_ends_in_a_stall(talk, pump, clock, fluid):
     say(talk, "RAT 1000 MH")
     say(talk, "RUN")
@@ -327,7 +338,9 @@ CLIENT = """
 import json, sys, time, nesp_lib
 port = nesp_lib.Port(sys.argv[1], 19200)
 told = {}
-for mode, seconds in (("basic", 0), ("safe", 1)):
+for mode, seconds in (("safe", 1), ("basic", 0), ("safe", 1)):  # the first finds the pump just switched on
+    if told:
+        pump.safe_mode_timeout_s = 0  # ends its heartbeat
     pump = nesp_lib.Pump(port, address=3, model_number=1000, safe_mode_timeout_s=seconds)
     pump.syringe_diameter_mm = 26.59
     pump.pumping_direction = nesp_lib.PumpingDirection.INFUSE
