@@ -78,19 +78,20 @@ def _check_name(path: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rig.judge.expected import warnings_of
+    from rig.judge.expected import summary_of, time_text, warnings_of
 
     plans, bench, warnings = checked(args.plans, args.bench)
     warnings += [warning for plan in plans for warning in warnings_of(plan, bench)]
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for plan in plans:
-        minutes = sum(case.duration_s for case in plan.cases) / 60
-        lasts = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.1f} min"
+        lasts = time_text(sum(case.duration_s for case in plan.cases))
         print(
             f"{plan.id} (revision {plan.revision}): {_count(len(plan.cases), 'case')} on "
             f"{_count(len(bench.units), 'unit')} of bench '{bench.id}', about {lasts}"
         )
+        for line in summary_of(plan, bench):
+            print(f"  {line}")
     print("no mistake found" + (f"; warnings: {len(warnings)}" if warnings else ""))
     return EXIT_ALL_PASS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -68,10 +69,21 @@ def untouched(listeners, tmp_path):
 def test_the_sound_files_are_sound(command, files, untouched):
     told = command("check", files["plan"], "--bench", files["bench"])
     assert told.status == 0
-    assert told.out == (
-        "small (revision A): 2 cases on 1 unit of bench 'listening', about 54.2 h\nno mistake found; warnings: 1\n"
-    )
+    first, *cases, last = told.out.splitlines()
+    assert first == "small (revision A): 2 cases on 1 unit of bench 'listening', about 54.2 h"
+    assert last == "no mistake found; warnings: 1"
+    assert [line.split(";")[0] for line in cases] == ["  typical: 39.0 h", "  doses: 15.2 h"]
+    assert re.search(r"; mean_error to [0-9.]+ % \(ratio (over )?[0-9.]+\)$", cases[0])
+    assert "single_dose to " in cases[1]
     assert len(told.message) == 0 or "no flow sensor" in told.err
+
+
+def test_a_limit_that_cannot_be_decided_is_told_with_what_would_help(command, files, spoil, untouched):
+    spoil("plan", 'mean_error = "within 14.5 %", alarms', 'mean_error = "within 0.2 %", alarms')
+    told = command("check", files["plan"], "--bench", files["bench"])
+    assert told.status == 0  # a warning
+    assert "mean_error is decided weakly (ratio below 4)" in told.err
+    assert re.search(r"for a ratio of 4: .*a balance [0-9.]+ times finer", told.err)
 
 
 # File, what is replaced, by what; then what the message names beside the file.
