@@ -38,7 +38,11 @@ class Instrument(Protocol):
 
 
 class InfusionPump(Instrument, Protocol):
-    """A programmable infusion pump, the unit under test."""
+    """A programmable infusion pump, the unit under test.
+
+    A driver class may say how often it is to be interrogated while a case runs, as ``ASK_EVERY_S`` (300 if it says
+    nothing; None: only where a step ends).
+    """
 
     def limits(self) -> PumpLimits:
         """The ranges the pump itself states."""
@@ -199,6 +203,7 @@ class UnitUnderTest:
 
     ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares.
     ``monitors`` and ``valves`` by role, the unit's own and those it shares with the others of the bench.
+    ``pump_asked_every_s``: how often the pump is interrogated while a case runs; None: only where a step ends.
     """
 
     serial: str
@@ -209,3 +214,4 @@ class UnitUnderTest:
     low_reservoir_nl: int = 0
     monitors: Mapping[str, WatchedMonitor] = field(default_factory=dict)
     valves: Valves | None = None
+    pump_asked_every_s: float | None = 300.0

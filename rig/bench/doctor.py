@@ -61,7 +61,7 @@ def examine(bench: BenchFile, now: datetime) -> Iterator[Examined]:
         told = ""
         instrument: InstrumentOnBench | None = None
         try:
-            instrument = open_instrument(owner, file, clock, ports)
+            instrument = open_instrument(bench, owner, file, clock, ports)
             instrument.identify()
             told = _told(instrument)
             findings += _firmware(instrument)

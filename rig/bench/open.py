@@ -24,6 +24,7 @@ from rig.transport.address import check_address
 from rig.transport.open import open_link
 
 MONITORS = ("pressure", "current", "supply", "bath", "environment")  # roles that are read now and then
+PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
 SIMULATED_SERIAL_PREFIX = "SIM"  # every simulated instrument of this project says so itself
 
 
@@ -154,7 +155,7 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
     opened: list[InstrumentOnBench] = []
 
     def opened_driver(owner: str, file: InstrumentFile) -> Any:
-        opened.append(open_instrument(owner, file, clock, ports))
+        opened.append(open_instrument(bench, owner, file, clock, ports))
         return opened[-1].driver
 
     try:
@@ -183,6 +184,7 @@ def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedRea
         low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
         monitors=monitors,
         valves=cast(Valves | None, drivers.get("valves")),
+        pump_asked_every_s=getattr(drivers["pump"], "ASK_EVERY_S", PUMP_ASKED_EVERY_S),
     )
 
 
@@ -197,10 +199,15 @@ def simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], Wir
 
 
 def open_instrument(
-    owner: str, file: InstrumentFile, clock: Clock, ports: dict[tuple[str, str], WirePort]
+    bench: BenchFile,
+    owner: str,
+    file: InstrumentFile,
+    clock: Clock,
+    ports: dict[tuple[str, str], WirePort],
 ) -> InstrumentOnBench:
     """Open the link of one instrument; sends nothing. Raises DefinitionError, LinkLost."""
     driver = driver_class(file.driver)
+    arguments = driver_arguments(driver, file)
     tap = WireTap()
     framing = getattr(driver, "DEFAULT_FRAMING", "8N1")
     link = open_link(
@@ -213,6 +220,9 @@ def open_instrument(
         parity=framing[1],
         stop=int(framing[2]),
     )
-    arguments = driver_arguments(driver, file)
     number = () if file.device is None else (file.device,)
-    return InstrumentOnBench(owner, file, driver(link, *number, **arguments), tap)
+    try:
+        return InstrumentOnBench(owner, file, driver(link, *number, **arguments), tap)
+    except DefinitionError as error:  # options that are each right, and do not go together
+        link.close()
+        raise DefinitionError(error.message, bench.where(owner, file.role, "options"), error.hint) from error

@@ -218,6 +218,8 @@ class Units:
         """Two instruments share a port only as numbered devices of the same driver's line."""
         first: dict[tuple[str, int | None], str] = {}
         for path, name, item in instruments:
+            if item.is_asked_of_operator:  # one person may read off several
+                continue
             for (port, device), who in first.items():
                 if port != item.port or (item.device is not None and device not in (None, item.device)):
                     continue

@@ -16,11 +16,13 @@ from rig.errors import DefinitionError
 
 ENTRY_POINT_GROUP = "rig.drivers"
 DRIVERS = {
+    "balance_manual": "rig.drivers.balance_manual:ManualBalance",
     "balance_mt_sics": "rig.drivers.balance_mt_sics:MtSicsBalance",
     "balance_sartorius_sbi": "rig.drivers.balance_sartorius_sbi:SartoriusSbiBalance",
     "bath_julabo": "rig.drivers.bath_julabo:JulaboBath",
     "current_keithley_dmm6500": "rig.drivers.current_keithley_dmm6500:KeithleyDmm6500",
     "current_keysight_34465a": "rig.drivers.current_keysight_34465a:Keysight34465A",
+    "environment_manual": "rig.drivers.environment_manual:ManualEnvironment",
     "environment_vaisala_ptu300": "rig.drivers.environment_vaisala_ptu300:VaisalaPtu300",
     "flow_bronkhorst_propar": "rig.drivers.flow_bronkhorst_propar:BronkhorstPropar",
     "flow_sensirion_scc1": "rig.drivers.flow_sensirion_scc1:SensirionScc1",
@@ -29,10 +31,12 @@ DRIVERS = {
     "pump_fresenius": "rig.drivers.pump_fresenius:FreseniusPump",
     "pump_harvard_chain": "rig.drivers.pump_harvard_chain:HarvardChainPump",
     "pump_harvard_ultra": "rig.drivers.pump_harvard_ultra:HarvardUltraPump",
+    "pump_manual": "rig.drivers.pump_manual:ManualPump",
     "pump_new_era": "rig.drivers.pump_new_era:NewEraPump",
     "pump_rpu1": "rig.drivers.pump_rpu1:Rpu1Pump",
     "supply_keithley_2450": "rig.drivers.supply_keithley_2450:Keithley2450",
     "valves_gpio_serial": "rig.drivers.valves_gpio_serial:GpioSerialValves",
+    "valves_manual": "rig.drivers.valves_manual:ManualValves",
     "valves_scpi": "rig.drivers.valves_scpi:ScpiValves",
 }
 

@@ -12,7 +12,7 @@ from rig.errors import DeviceError, LimitRefused, RigError
 from rig.readings import MassReading, Prescription, PumpState
 from rig.record.case_recorder import CaseRecorder
 
-PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
+LOOKED_AT_LEAST_EVERY_S = 300.0
 FLOW_SAMPLES_A_CALL = 40  # a sensor's buffer is small; it is emptied before it can overflow
 FLOW_EMPTIED_AT_LEAST_EVERY_S = 1.0
 
@@ -120,7 +120,7 @@ class Watch:
         while (now_ns := self.clock.now_ns()) < t_ns:
             self.clock.sleep_until_ns(min(t_ns, now_ns + step_ns))
             self.drain_flow()
-            if self._is_due(self.asked_ns, PUMP_ASKED_EVERY_S):
+            if self._is_due(self.asked_ns, self.unit.pump_asked_every_s):
                 self.ask_pump()
             self.refresh_pump()
             self.read_monitors(
@@ -137,8 +137,8 @@ class Watch:
             self.refreshed_ns = self.clock.now_ns()
             self.refreshed.refresh()
 
-    def _is_due(self, last_ns: int, every_s: float) -> bool:
-        return self.clock.now_ns() - last_ns >= ns_from_s(every_s)
+    def _is_due(self, last_ns: int, every_s: float | None) -> bool:
+        return every_s is not None and self.clock.now_ns() - last_ns >= ns_from_s(every_s)
 
     def _monitored(self) -> list[tuple[str, float]]:
         """Monitors that are read while a case runs, and how often."""
@@ -146,7 +146,10 @@ class Watch:
 
     def _looked_every_s(self) -> float:
         """How often there is something to do while waiting."""
-        often = [PUMP_ASKED_EVERY_S, *(every_s for _, every_s in self._monitored())]
+        often = [
+            self.unit.pump_asked_every_s or LOOKED_AT_LEAST_EVERY_S,
+            *(every_s for _, every_s in self._monitored()),
+        ]
         if self.unit.flow is not None:
             often.append(max(FLOW_EMPTIED_AT_LEAST_EVERY_S, FLOW_SAMPLES_A_CALL * self.flow_every_s))
         if self.refreshed is not None:

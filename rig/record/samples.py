@@ -1,9 +1,9 @@
 """samples.parquet: every balance reading, flow sample and monitored value of a run in one table, made from the journal.
 
-Columns: ``case``, ``unit``, ``source`` ("balance", "flow" or the role of a monitor), ``step`` (the step of the case at
-that time, null before the first), ``t_ns`` (since the run's start); for the balance ``mass_g``, ``stable``; for the flow
-sensor ``flow_ml_h``, ``temperature_c``, ``air``, ``high``; for a monitor ``channel`` (it ends in its unit) and ``value``.
-What a source does not tell is null. Rows stand in the order of the cases, of each the balance first.
+Columns: ``case``, ``unit``, ``source`` ("balance", "flow" or the role of a monitor), ``step`` (the step of the case
+at that time, null before the first), ``t_ns`` (since the run's start); for the balance ``mass_g``, ``stable``; for the
+flow sensor ``flow_ml_h``, ``temperature_c``, ``air``, ``high``; for a monitor ``channel`` (it ends in its unit) and
+``value``. What a source does not tell is null. Rows stand in the order of the cases, of each the balance first.
 
 Pages carry checksums. Nothing but the samples goes in, no time and no run id: equal samples give equal bytes.
 """

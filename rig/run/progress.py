@@ -34,6 +34,8 @@ def shown_progress(title: str, case_s: float, planned: Planned, clock: Clock) ->
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from rig.transport.operator_link import OperatorLink
+
     started_ns = clock.now_ns()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=cast(TextIO, told)), auto_refresh=False) as progress:
@@ -48,7 +50,8 @@ def shown_progress(title: str, case_s: float, planned: Planned, clock: Clock) ->
 
         def follow() -> None:
             while not ended.wait(REFRESH_S):
-                show()
+                if not OperatorLink.asking.is_set():  # a question stands there
+                    show()
 
         follower = threading.Thread(target=follow, name="progress", daemon=True)
         follower.start()

@@ -6,6 +6,7 @@
     socket://192.168.0.20:8001                               a TCP server
     visa://ASRL/dev/ttyUSB0::INSTR?baud=9600                 a VISA serial resource
     visa://TCPIP::192.168.0.20::8001::SOCKET                 a VISA TCP resource
+    operator://console                                       a person at the terminal, for manual instruments
     sim://SN0001/balance                                     a simulated instrument, in process
 
 Of the options after ``?`` each is optional; what is not given is the driver's default. A further one,
@@ -20,7 +21,7 @@ from typing import Literal
 
 from rig.errors import DefinitionError
 
-Kind = Literal["serial", "socket", "visa", "sim"]
+Kind = Literal["serial", "socket", "visa", "operator", "sim"]
 
 FORMS = "serial:///dev/ttyUSB0?baud=9600, socket://host:port, visa://ASRL/dev/ttyUSB0::INSTR, sim://name"
 BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
@@ -99,6 +100,10 @@ def parse_address(text: str) -> Address:
             return Address(text, "socket", place, host=host, tcp_port=port)
         case "visa":
             return _parse_visa(text, place, options)
+        case "operator":
+            if rest != "console":
+                raise DefinitionError(f"address '{text}' names no operator", hint="write operator://console")
+            return Address(text, "operator", place)
         case "sim":
             _refuse_options(text, options)
             if not place.strip("/"):

@@ -32,6 +32,10 @@ def open_link(
         return _open_sim(parsed, clock, sink, sim_port)
     if clock.kind == "virtual":
         raise DefinitionError(f"address '{address}' is a real line, which cannot be used in virtual time")
+    if parsed.kind == "operator":
+        from rig.transport.operator_link import open_operator
+
+        return open_operator(address, clock, sink)
     default = Framing(baud, bits, parity, stop)
 
     from rig.transport.shared_link import share

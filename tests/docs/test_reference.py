@@ -18,7 +18,7 @@ from rig.definitions.bolus_case import BolusAccept
 from rig.definitions.cases import PROCEDURES
 from rig.definitions.flow_accuracy_case import FlowAccuracyAccept
 from rig.drivers import DRIVERS
-from rig.readings import MassReading, PumpAlarm, PumpState
+from rig.readings import ChannelReading, MassReading, PumpAlarm, PumpState
 from rig.record.case_recorder import CaseRecorder
 from rig.record.journal import RESERVED, Journal
 
@@ -105,6 +105,7 @@ def journal_fields(main_job, tmp_path_factory):
     recorder.pump_state(PumpState(0, "stop", False, 0, 0, 0, 0, (alarm,)))
     recorder.flag("name", "message", 0, 1)
     recorder.note("text")
+    recorder.channels("environment", ChannelReading(0, {"air_temperature_c": 20.0}))
     recorder.mass(MassReading(0, 0.0, True, b"S S"))
     journal.close()
     for file in (path, *(folder / "journal.jsonl" for folder in main_job[1].values())):

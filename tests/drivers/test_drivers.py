@@ -39,15 +39,17 @@ def test_driver_fulfils_the_capability_of_its_role(name):
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 def test_driver_gives_its_link_back(name, scripted):
     link, driver = scripted(), driver_class(name)
-    required = [p.name for p in inspect.signature(driver).parameters.values() if p.default is p.empty]
-    driver(link, **dict.fromkeys(required[1:], 14.43)).close()
+    required = [
+        p for p in inspect.signature(driver, eval_str=True).parameters.values() if p.default is p.empty
+    ]
+    driver(link, **{p.name: p.annotation(14.43) for p in required[1:]}).close()
     assert link.closed
 
 
 def test_unknown_driver_is_refused_with_the_nearest_name():
     with pytest.raises(DefinitionError, match=r"no driver 'pump_rpu'.*did you mean 'pump_rpu1'"):
         driver_class("pump_rpu")
-    with pytest.raises(DefinitionError, match="there are balance_mt_sics"):
+    with pytest.raises(DefinitionError, match="there are balance_manual, balance_mt_sics"):
         driver_class("zzz")
 
 
