@@ -20,6 +20,7 @@ import math
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 from rig.clock import NS_PER_S
 from rig.drivers.new_era_wire import (
@@ -42,9 +43,19 @@ from rig.drivers.new_era_wire import (
     parse_volume,
 )
 from rig.drivers.pump_numbers import Dose, dose_of, prescription_of
-from rig.errors import DefinitionError, DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
+from rig.errors import (
+    DefinitionError,
+    DeviceError,
+    ExchangeError,
+    LimitRefused,
+    LinkLost,
+    LinkTimeout,
+    ProtocolError,
+)
 from rig.readings import Identity, Prescription, PumpAlarm, PumpEvent, PumpLimits, PumpState
 from rig.transport import Link
+
+T = TypeVar("T")
 
 REPLY_WITHIN_NS = NS_PER_S
 ASKED_AT_MOST = 3  # one alarm may follow another
@@ -55,6 +66,14 @@ PLUNGER_CM_H = (0.004205, 5.1005 * 60)  # slowest and fastest, of the NE-1000
 PUMPING = {"I": "infusing", "W": "withdrawing", "X": "purging"}
 STANDING = {"S": "stop", "P": "paused", "T": "timed_pause", "U": "waiting_for_trigger"}
 VERSION = re.compile(r"(NE\d+(?:X\d*)?)V(\d+\.\d+)")
+
+
+def parse_version(reply: Reply) -> Identity:
+    """Model and firmware. Raises ProtocolError."""
+    match = VERSION.fullmatch(reply.data)
+    if match is None:
+        raise ProtocolError(f"'{reply.data}' is no version", received=reply.raw)
+    return Identity(model=match[1], firmware=match[2])
 
 
 class NewEraPump:
@@ -90,11 +109,7 @@ class NewEraPump:
 
     def identify(self) -> Identity:
         """The protocol has no place for maker and serial number."""
-        reply = self._ask("VER")
-        match = VERSION.fullmatch(reply.data)
-        if match is None:
-            raise ProtocolError(f"'{reply.data}' is no version", received=reply.raw)
-        return Identity(model=match[1], firmware=match[2])
+        return self._value("VER", parse_version)
 
     def limits(self) -> PumpLimits:
         """The pump does not tell: from the speeds of the NE-1000's plunger, and from the digits of a number."""
@@ -102,8 +117,8 @@ class NewEraPump:
         return PumpLimits(math.ceil(slow), math.floor(fast), 1, 9999 * 10**6, 1, 86_400, 0)
 
     def interrogate(self) -> PumpState:
-        rate, volume = parse_rate(self._ask("RAT")), parse_volume(self._ask("VOL"))
-        reply = self._ask("DIS")
+        rate, volume = self._value("RAT", parse_rate), self._value("VOL", parse_volume)
+        dispensed, reply = self._value("DIS", lambda reply: (parse_dispensed(reply), reply))
         alarms, self._alarms = tuple(dict.fromkeys(self._alarms)), []
         mode = {**STANDING, **PUMPING}[reply.status]
         return PumpState(
@@ -111,7 +126,7 @@ class NewEraPump:
             mode=prescription_of(rate, volume).mode if reply.status == "I" else mode,
             running=reply.status in PUMPING,
             rate_nl_h=round(rate) if reply.status in "IW" else 0,
-            delivered_nl=round(parse_dispensed(reply)),
+            delivered_nl=round(dispensed),
             reservoir_nl=None,
             battery_mv=None,
             alarms=tuple(PumpAlarm(ALARMS[alarm], critical=True) for alarm in alarms),
@@ -125,14 +140,14 @@ class NewEraPump:
         dose = dose_of(prescription, DIGITS, RATES, VOLUMES)
         self.stop("a program follows")
         self._load(dose)
-        if self._tell("RUN1").status != "I":
+        if (reply := self._tell("RUN1")).status != "I":
             self.stop("it did not begin to infuse")
-            raise DeviceError("the pump did not begin to infuse; it was stopped", code="RUN")
+            raise self._refused("the pump did not begin to infuse; it was stopped", "RUN", "RUN1", reply)
         return None
 
     def read_back(self) -> Prescription:
         """What the pump is infusing now. It has no program of its own when it stands, or has ended."""
-        rate, volume = parse_rate(self._ask("RAT")), parse_volume(self._ask("VOL"))
+        rate, volume = self._value("RAT", parse_rate), self._value("VOL", parse_volume)
         return prescription_of(rate, volume) if self._ask("").status == "I" else Prescription("stop")
 
     def stop(self, reason: str) -> None:
@@ -140,19 +155,15 @@ class NewEraPump:
 
         The wire has no place for ``reason``: it is in the rig's record.
         """
-        status = ""
         for _ in range(STOPS_AT_MOST):
             try:
                 self._ask("STP")
             except DeviceError as error:
                 if error.code != "?NA":  # it stands already
                     raise
-            status = self._ask("").status
-            if status == "S":
+            if (reply := self._ask("")).status == "S":
                 return
-        raise DeviceError(
-            f"the pump does not stop: its status is {status}", code=status, address=self._link.address
-        )
+        raise self._refused(f"the pump does not stop: its status is {reply.status}", reply.status, "", reply)
 
     def events_since(self, number: int) -> list[PumpEvent]:
         """The pump keeps no log."""
@@ -171,7 +182,7 @@ class NewEraPump:
     def _load(self, dose: Dose) -> None:
         for command in ("PHN2", "FUNSTP", "PHN1", "FUNRAT"):
             self._tell(command)
-        if parse_diameter(self._ask("DIA")) != Fraction(self._diameter):
+        if self._value("DIA", parse_diameter) != Fraction(self._diameter):
             self._tell(f"DIA{self._diameter}")
         number, unit = dose.rate
         commands = ["DIRINF", f"RAT{number}{unit}"]
@@ -183,31 +194,43 @@ class NewEraPump:
             self._ask("PHN").data.lstrip("0"),
             self._ask("FUN").data,
             self._ask("DIR").data,
-            parse_diameter(self._ask("DIA")),
-            parse_rate(self._ask("RAT")),
-            parse_volume(self._ask("VOL")),
+            self._value("DIA", parse_diameter),
+            self._value("RAT", parse_rate),
+            self._value("VOL", parse_volume),
         )
         if held != ("1", "RAT", "INF", Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
-            raise DeviceError(f"the pump holds {held}, not {dose}; it was not started", code="read-back")
+            complaint = f"the pump holds {held}, not {dose}; it was not started"
+            raise DeviceError(complaint, code="read-back", address=self._link.address)
 
     def _tell(self, command: str) -> Reply:
         """A command that changes something: never repeated."""
-        return self._command(command, times=1)
+        return self._command(command, 1, lambda reply: reply)
 
     def _ask(self, command: str) -> Reply:
         """A question (or STP): repeated when an alarm was told in its place."""
-        return self._command(command, times=ASKED_AT_MOST)
+        return self._value(command, lambda reply: reply)
 
-    def _command(self, command: str, times: int) -> Reply:
+    def _value(self, question: str, parse: Callable[[Reply], T]) -> T:
+        """The same, with the reply parsed."""
+        return self._command(question, ASKED_AT_MOST, parse)
+
+    def _refused(self, message: str, code: str, command: str, reply: Reply) -> DeviceError:
+        sent = self._format(command)
+        return DeviceError(message, code=code, address=self._link.address, sent=sent, received=reply.raw)
+
+    def _format(self, command: str) -> bytes:
+        return (format_safe if self._safe_s else format_basic)(f"{self._address}{command}")
+
+    def _command(self, command: str, times: int, parse: Callable[[Reply], T]) -> T:
         with self._link.alone():
             if not self._session_open:
-                self._until_no_alarm(f"SAF{self._safe_s}", ASKED_AT_MOST, format_safe)
+                opening = format_safe(f"{self._address}SAF{self._safe_s}")
+                self._until_no_alarm(opening, f"SAF{self._safe_s}", ASKED_AT_MOST, lambda reply: reply)
                 self._session_open = True
-            return self._until_no_alarm(command, times, format_safe if self._safe_s else format_basic)
+            return self._until_no_alarm(self._format(command), command, times, parse)
 
-    def _until_no_alarm(self, command: str, times: int, form: Callable[[str], bytes]) -> Reply:
-        """One command and its reply. Raises DeviceError for an error, and for an alarm in the reply's place."""
-        sent = form(f"{self._address}{command}")
+    def _until_no_alarm(self, sent: bytes, command: str, times: int, parse: Callable[[Reply], T]) -> T:
+        """One command and its reply, parsed. Raises DeviceError for an error, and for an alarm in its place."""
         try:
             for _ in range(times):
                 reply = self._exchange(sent)
@@ -226,10 +249,11 @@ class NewEraPump:
                     code=reply.data,
                     received=reply.raw,
                 )
+            return parse(reply)
         except ExchangeError as error:
+            self._session_open = self._session_open and not isinstance(error, LinkLost)
             error.address, error.sent = self._link.address, sent
             raise
-        return reply
 
     def _exchange(self, sent: bytes) -> Reply:
         self._link.discard_input()  # alarms that the pump sent by itself: it repeats them when it is asked
