@@ -92,3 +92,10 @@ def parse_number(reply: Reply) -> Fraction:
     if not NUMBER.fullmatch(reply.text):
         raise ProtocolError(f"'{reply.text}' is no number", received=reply.raw)
     return Fraction(reply.text.rstrip("."))
+
+
+def parse_prompt(reply: Reply) -> Reply:
+    """A prompt and nothing else. Raises ProtocolError."""
+    if reply.lines:
+        raise ProtocolError("a text in the place of a prompt", received=reply.raw)
+    return reply

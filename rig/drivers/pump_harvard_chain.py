@@ -18,14 +18,26 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 from rig.clock import NS_PER_S
-from rig.drivers.harvard_wire import INFUSING, PUMPING, STALLED, Reply, parse_chain, parse_number
+from rig.drivers.harvard_wire import (
+    INFUSING,
+    PUMPING,
+    STALLED,
+    Reply,
+    parse_chain,
+    parse_number,
+    parse_prompt,
+)
 from rig.drivers.pump_numbers import Digits, Dose, dose_of, prescription_of
 from rig.errors import DefinitionError, DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
 from rig.readings import Identity, Prescription, PumpAlarm, PumpEvent, PumpLimits, PumpState
 from rig.transport import Link
+
+T = TypeVar("T")
 
 REPLY_WITHIN_NS = NS_PER_S
 REPLY_LIMIT = 80
@@ -48,6 +60,13 @@ def parse_version(reply: Reply) -> Identity:
     """Model and firmware of a reply to VER, such as 33V2.0. Raises ProtocolError."""
     match = VERSION.fullmatch(reply.text)
     return Identity(model=match[1].strip(), firmware=match[2]) if match else Identity(model=reply.text)
+
+
+def parse_answer(reply: Reply) -> Reply:
+    """A reply that says something. Raises ProtocolError."""
+    if not reply.lines:
+        raise ProtocolError("no answer to the question", received=reply.raw)
+    return reply
 
 
 class HarvardChainPump:
@@ -75,7 +94,7 @@ class HarvardChainPump:
 
     def identify(self) -> Identity:
         """The protocol has no place for maker and serial number."""
-        return parse_version(self._ask("VER"))
+        return self._value("VER", parse_version)
 
     def limits(self) -> PumpLimits:
         """The pump does not tell: those of its numbers. It refuses by itself what its motor cannot do."""
@@ -83,7 +102,7 @@ class HarvardChainPump:
         return PumpLimits(1, 99_999 * RATES["MLM"], math.ceil(self._nl / 10**4), volume_nl, 1, 86_400, 0)
 
     def interrogate(self) -> PumpState:
-        reply = self._ask("VOL")
+        volume, reply = self._value("VOL", lambda reply: (parse_number(reply), reply))
         is_stalled = reply.prompt == STALLED and not self._stopped
         rate = self._rate_nl_h() if reply.prompt in PUMPING else Fraction(0)
         mode = "stop"
@@ -96,7 +115,7 @@ class HarvardChainPump:
             mode=mode,
             running=reply.prompt in PUMPING,
             rate_nl_h=round(rate),
-            delivered_nl=round(self._before_nl + parse_number(reply) * self._nl),
+            delivered_nl=round(self._before_nl + volume * self._nl),
             reservoir_nl=None,
             battery_mv=None,
             alarms=(PumpAlarm("motor_stall", critical=True),) if is_stalled else (),
@@ -111,14 +130,14 @@ class HarvardChainPump:
         self.stop("a program follows")
         self._load(dose)
         self._stopped = False
-        if (prompt := self._tell("RUN").prompt) != INFUSING:
+        if (reply := self._tell("RUN")).prompt != INFUSING:
             self.stop("it did not begin to infuse")
-            raise DeviceError(f"the pump did not begin to infuse ({prompt}); it was stopped", code=prompt)
+            raise self._refused("the pump did not begin to infuse; it was stopped", "RUN", reply)
         return None
 
     def read_back(self) -> Prescription:
         """What the pump is infusing now. It has no program of its own when it stands, or has ended."""
-        if self._ask("VOL").prompt != INFUSING:
+        if self._value("VOL", parse_answer).prompt != INFUSING:
             return Prescription("stop")
         return prescription_of(self._rate_nl_h(), self._target_nl())
 
@@ -128,10 +147,8 @@ class HarvardChainPump:
         The wire has no place for ``reason``: it is in the rig's record.
         """
         self._tell("STP")
-        if (prompt := self._ask("VOL").prompt) in PUMPING:
-            raise DeviceError(
-                f"the pump does not stop: its prompt is {prompt}", code=prompt, address=self._link.address
-            )
+        if (reply := self._value("VOL", parse_answer)).prompt in PUMPING:
+            raise self._refused(f"the pump does not stop: its prompt is {reply.prompt}", "VOL", reply)
         self._stopped = True
 
     def events_since(self, number: int) -> list[PumpEvent]:
@@ -145,57 +162,60 @@ class HarvardChainPump:
         self._link.close()
 
     def _load(self, dose: Dose) -> None:
-        if parse_number(self._ask("DIA")) != Fraction(self._diameter):
+        if self._value("DIA", parse_number) != Fraction(self._diameter):
             self._tell(f"MMD{self._diameter}")
         number, unit = dose.rate
         self._tell(f"{unit}{number}")
         self._unit = unit
         if dose.volume_nl:
-            infused = parse_number(self._ask("VOL")) * self._nl
+            infused = self._value("VOL", parse_number) * self._nl
             self._tell("CLV")
             self._before_nl += infused
             self._tell(f"MLT{dose.volume[0]}")
         else:
             self._tell("CLT")
-        held = (parse_number(self._ask("DIA")), self._rate_nl_h(), self._target_nl())
+        held = (self._value("DIA", parse_number), self._rate_nl_h(), self._target_nl())
         if held != (Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
-            raise DeviceError(f"the pump holds {held}, not {dose}; it was not started", code="read-back")
+            complaint = f"the pump holds {held}, not {dose}; it was not started"
+            raise DeviceError(complaint, code="read-back", address=self._link.address)
 
     def _rate_nl_h(self) -> Fraction:
         try:
-            unit = parse_range(self._ask("RNG"))
+            unit = self._value("RNG", parse_range)
         except DeviceError as error:
             if error.code not in ("?", "NA") or not self._unit:
                 raise
             unit = self._unit
-        return parse_number(self._ask("RAT")) * RATES[unit]
+        return self._value("RAT", parse_number) * RATES[unit]
 
     def _target_nl(self) -> Fraction:
-        return parse_number(self._ask("TAR")) * self._nl
+        return self._value("TAR", parse_number) * self._nl
 
     def _tell(self, command: str) -> Reply:
         """A command that changes something: only a prompt answers."""
-        reply = self._command(command)
-        if reply.lines:
-            raise ProtocolError(
-                "a text in the place of a prompt", address=self._link.address, received=reply.raw
-            )
-        return reply
+        return self._command(command, parse_prompt)
 
-    def _ask(self, question: str) -> Reply:
-        reply = self._command(question)
-        if not reply.lines:
-            raise ProtocolError(f"no answer to {question}", address=self._link.address, received=reply.raw)
-        return reply
+    def _value(self, question: str, parse: Callable[[Reply], T]) -> T:
+        return self._command(question, lambda reply: parse(parse_answer(reply)))
 
-    def _command(self, command: str) -> Reply:
-        sent = f"{self._address:02d}{command}\r".encode("ascii")
+    def _refused(self, message: str, command: str, reply: Reply) -> DeviceError:
+        sent = self._format(command)
+        return DeviceError(
+            message, code=reply.prompt, address=self._link.address, sent=sent, received=reply.raw
+        )
+
+    def _format(self, command: str) -> bytes:
+        return f"{self._address:02d}{command}\r".encode("ascii")
+
+    def _command(self, command: str, parse: Callable[[Reply], T]) -> T:
+        """One command and its reply, parsed."""
+        sent = self._format(command)
         try:
             with self._link.alone():
                 self._link.discard_input()
                 deadline_ns = self._link.now_ns() + REPLY_WITHIN_NS
                 self._link.write(sent)
-                return parse_chain(self._read_to_prompt(deadline_ns), self._address)
+                return parse(parse_chain(self._read_to_prompt(deadline_ns), self._address))
         except ExchangeError as error:
             error.address, error.sent = self._link.address, sent
             raise

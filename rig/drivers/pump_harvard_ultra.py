@@ -17,7 +17,9 @@ of which 4 behind the point, are sent; what is read back must be equal), the lin
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 from rig.clock import NS_PER_S
 from rig.drivers.harvard_wire import (
@@ -28,12 +30,23 @@ from rig.drivers.harvard_wire import (
     VOLUMES,
     XON,
     Reply,
+    parse_prompt,
     parse_ultra,
 )
 from rig.drivers.pump_numbers import Digits, Dose, dose_of, parse_quantity, prescription_of
-from rig.errors import DefinitionError, DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
+from rig.errors import (
+    DefinitionError,
+    DeviceError,
+    ExchangeError,
+    LimitRefused,
+    LinkLost,
+    LinkTimeout,
+    ProtocolError,
+)
 from rig.readings import Identity, Prescription, PumpAlarm, PumpEvent, PumpLimits, PumpState
 from rig.transport import Link
+
+T = TypeVar("T")
 
 REPLY_WITHIN_NS = NS_PER_S
 REPLY_LIMIT = 1024
@@ -104,23 +117,23 @@ class HarvardUltraPump:
 
     def identify(self) -> Identity:
         """The protocol has no place for the maker."""
-        return parse_version(self._ask("version"))
+        return self._value("version", parse_version)
 
     def limits(self) -> PumpLimits:
         """Rates as the pump tells them for the syringe it holds; the others are those of the numbers."""
-        low, high = parse_rate_limits(self._ask("irate lim"))
+        low, high = self._value("irate lim", parse_rate_limits)
         return PumpLimits(math.ceil(low), math.floor(high), 1, 999_999 * 10**6, 1, 86_400, 0)
 
     def interrogate(self) -> PumpState:
-        rate, target = parse_rate(self._ask("irate")), parse_target(self._ask("tvolume"))
-        reply = self._ask("ivolume")
+        rate, target = self._value("irate", parse_rate), self._value("tvolume", parse_target)
+        volume, reply = self._value("ivolume", lambda reply: (parse_volume(reply), reply))
         mode = {">": prescription_of(rate, target).mode, "<": "withdrawing"}.get(reply.prompt, "stop")
         return PumpState(
             t_ns=self._link.now_ns(),
             mode=mode,
             running=reply.prompt in PUMPING,
             rate_nl_h=round(rate) if reply.prompt == INFUSING else 0,
-            delivered_nl=round(self._before_nl + parse_volume(reply)),
+            delivered_nl=round(self._before_nl + volume),
             reservoir_nl=None,
             battery_mv=None,
             alarms=_alarms(reply.prompt),
@@ -134,18 +147,16 @@ class HarvardUltraPump:
         dose = dose_of(prescription, DIGITS, SENT_RATES, SENT_VOLUMES)
         self.stop("a program follows")
         self._load(dose)
-        if (prompt := self._tell("irun").prompt) != INFUSING:
+        if (reply := self._tell("irun")).prompt != INFUSING:
             self.stop("it did not begin to infuse")
-            raise DeviceError(f"the pump did not begin to infuse ({prompt}); it was stopped", code=prompt)
+            raise self._refused("the pump did not begin to infuse; it was stopped", "irun", reply)
         return None
 
     def read_back(self) -> Prescription:
         """What the pump is infusing now. It has no program of its own when it stands, or has ended."""
-        rate = parse_rate(self._ask("irate"))
-        reply = self._ask("tvolume")
-        return (
-            prescription_of(rate, parse_target(reply)) if reply.prompt == INFUSING else Prescription("stop")
-        )
+        rate = self._value("irate", parse_rate)
+        target, prompt = self._value("tvolume", lambda reply: (parse_target(reply), reply.prompt))
+        return prescription_of(rate, target) if prompt == INFUSING else Prescription("stop")
 
     def stop(self, reason: str) -> None:
         """Stop, and ask whether the motor stands. DeviceError if not.
@@ -153,10 +164,8 @@ class HarvardUltraPump:
         The wire has no place for ``reason``: it is in the rig's record.
         """
         self._tell("stp")
-        if (prompt := self._ask("ivolume").prompt) in PUMPING:
-            raise DeviceError(
-                f"the pump does not stop: its prompt is {prompt}", code=prompt, address=self._link.address
-            )
+        if (reply := self._value("ivolume", lambda reply: reply)).prompt in PUMPING:
+            raise self._refused(f"the pump does not stop: its prompt is {reply.prompt}", "ivolume", reply)
 
     def events_since(self, number: int) -> list[PumpEvent]:
         """The pump keeps no log that it tells."""
@@ -170,53 +179,60 @@ class HarvardUltraPump:
 
     def _load(self, dose: Dose) -> None:
         self._tell("load qs i")  # no method of several steps
-        if parse_diameter(self._ask("diameter")) != Fraction(self._diameter):
+        if self._value("diameter", parse_diameter) != Fraction(self._diameter):
             self._tell(f"diameter {self._diameter}")
         for command in ("cttime", "ctvolume", f"irate {' '.join(dose.rate)}"):
             self._tell(command)
         if dose.volume_nl:
-            infused = parse_volume(self._ask("ivolume"))
+            infused = self._value("ivolume", parse_volume)
             self._tell("civolume")
             self._before_nl += infused
             self._tell(f"tvolume {' '.join(dose.volume)}")
         held = (
-            parse_diameter(self._ask("diameter")),
-            parse_rate(self._ask("irate")),
-            parse_target(self._ask("tvolume")),
+            self._value("diameter", parse_diameter),
+            self._value("irate", parse_rate),
+            self._value("tvolume", parse_target),
         )
         if held != (Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
-            raise DeviceError(f"the pump holds {held}, not {dose}; it was not started", code="read-back")
+            complaint = f"the pump holds {held}, not {dose}; it was not started"
+            raise DeviceError(complaint, code="read-back", address=self._link.address)
 
     def _tell(self, command: str) -> Reply:
         """A command that changes something: only a prompt answers."""
-        reply = self._command(command, lines=False)
-        if reply.lines:
-            raise ProtocolError(
-                "a text in the place of a prompt", address=self._link.address, received=reply.raw
-            )
-        return reply
+        return self._command(command, False, parse_prompt)
 
-    def _ask(self, question: str) -> Reply:
-        return self._command(question, lines=True)
+    def _value(self, question: str, parse: Callable[[Reply], T]) -> T:
+        return self._command(question, True, parse)
 
-    def _command(self, command: str, lines: bool) -> Reply:
-        """One command and its reply. A prompt alone, sent as a bolus ends, is no answer to a question."""
+    def _refused(self, message: str, command: str, reply: Reply) -> DeviceError:
+        sent = self._format(command)
+        return DeviceError(
+            message, code=reply.prompt, address=self._link.address, sent=sent, received=reply.raw
+        )
+
+    def _format(self, command: str) -> bytes:
+        return f"{f'{self._address}:' if self._address else ''}{command}\r\n".encode("ascii")
+
+    def _command(self, command: str, lines: bool, parse: Callable[[Reply], T]) -> T:
+        """One command and its reply, parsed. A prompt alone, sent as a bolus ends, is no answer to a question."""
+        sent = self._format(command)
         with self._link.alone():
-            if not self._polled:
-                self._poll()
-            sent, deadline_ns = self._send(command)
             try:
+                if not self._polled:
+                    self._poll()
+                deadline_ns = self._send(sent)
                 reply = parse_ultra(self._link.read_until(XON, deadline_ns, REPLY_LIMIT), self._address)
                 while lines and not reply.lines:
                     reply = parse_ultra(self._link.read_until(XON, deadline_ns, REPLY_LIMIT), self._address)
+                return parse(reply)
             except ExchangeError as error:
+                self._polled = self._polled and not isinstance(error, LinkLost)
                 error.address, error.sent = self._link.address, sent
                 raise
-        return reply
 
     def _poll(self) -> None:
         """From now on XON ends each reply; whether already this one is not known."""
-        _, deadline_ns = self._send("poll on")
+        deadline_ns = self._send(self._format("poll on"))
         try:
             raw = self._link.read_until(XON, deadline_ns, REPLY_LIMIT)
         except LinkTimeout as error:
@@ -226,11 +242,10 @@ class HarvardUltraPump:
         parse_ultra(raw, self._address)
         self._polled = True
 
-    def _send(self, command: str) -> tuple[bytes, int]:
-        sent = f"{f'{self._address}:' if self._address else ''}{command}\r\n".encode("ascii")
+    def _send(self, sent: bytes) -> int:
         self._link.discard_input()
         self._link.write(sent)
-        return sent, self._link.now_ns() + REPLY_WITHIN_NS
+        return self._link.now_ns() + REPLY_WITHIN_NS
 
 
 def _alarms(prompt: str) -> tuple[PumpAlarm, ...]:

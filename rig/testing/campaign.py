@@ -18,7 +18,7 @@ from rig.testing.hurt import CUT, Hurt, hurt_replies, unplugged_replies
 from rig.testing.lines import BadLine, Hang
 from rig.testing.talk import MakeDriver, Talk
 
-AFTERWARDS_NS = 5 * NS_PER_S  # by then everything late has arrived
+AFTERWARDS_S = 5  # by then everything late has arrived
 LATE_BY = 1.1  # of the deadline
 
 
@@ -109,7 +109,7 @@ def _try(make: MakeDriver, talk: Talk, hurts: dict[int, Hurt], campaign: Campaig
     for beginning in talk.once:
         if sum(request.startswith(beginning) for request, _ in line.asked[before:]) > 1:
             campaign.note(talk, f"it repeats by itself what doses: {beginning!r}", hurt)
-    line.t_ns += AFTERWARDS_NS
+    line.time.sleep_s(AFTERWARDS_S)
     _well_again(talk, driver, hurt, campaign)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import cast
 
-from rig.clock import NS_PER_S, Clock
+from rig.clock import NS_PER_S
+from rig.clock.virtual import VirtualClock
 from rig.errors import LinkTimeout, ProtocolError
 from rig.transport.buffered_link import BufferedLink
 
@@ -98,17 +98,18 @@ class BadLine(BufferedLink):
     """
 
     def __init__(self, replies: Replies) -> None:
-        self.t_ns = 0
+        self.time = VirtualClock()
         self.replies = replies
         self.hurts: dict[int, Arrivals] = {}
         self.asked: list[tuple[bytes, bytes]] = []
         self._due: list[tuple[int, bytes | None]] = []
         self._looks = 0
         self._unplugged = False
-        super().__init__("bad://line", cast(Clock, self), lambda t_ns, direction, data: None)
+        super().__init__("bad://line", self.time, lambda t_ns, direction, data: None)
 
-    def now_ns(self) -> int:
-        return self.t_ns
+    @property
+    def t_ns(self) -> int:
+        return self.time.now_ns()
 
     def replug(self) -> None:
         """The plug is back; what was under way is gone."""
@@ -133,10 +134,10 @@ class BadLine(BufferedLink):
             self._looks += 1
             if self._looks > RECEIVED_AT_MOST:
                 raise Hang("looks at the silent line for ever")
-            self.t_ns = max(self.t_ns, deadline_ns)
+            self.time.sleep_until_ns(deadline_ns)
             return b""
         at_ns, heard = self._due.pop(0)
-        self.t_ns = max(self.t_ns, at_ns)
+        self.time.sleep_until_ns(at_ns)
         if heard is None:
             self._unplugged = True
             raise self._lost("unplugged")
