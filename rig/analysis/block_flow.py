@@ -77,27 +77,27 @@ def fit_lines(x: Floats, y: Floats, plausible: float = CHI2_95) -> tuple[Floats,
     Covariance s2 ((1-r) I + r T): of all r that the restricted likelihood does not rule out (``plausible``: 95 %),
     the one that makes the slope least significant.
     """
+    return fit_seen(x @ sines_of(len(y))[0], y, plausible)
+
+
+def fit_seen(x_seen: Floats, y: Floats, plausible: float = CHI2_95) -> tuple[Floats, Floats]:
+    """As :func:`fit_lines`, for x already in the basis of :func:`sines_of`. Each array below: (k, shares)."""
     n = len(y)
     sines, eigenvalues = sines_of(n)
-    one, x_seen, y_seen = sines.sum(axis=1), x @ sines, sines @ (y - np.mean(y))
-    x_squared = x_seen**2
-    slopes, errors, likelihoods = [], [], []
-    for share in SHARES:
-        weight = 1.0 / ((1.0 - share) + share * eigenvalues)
-        s11, s1y, syy = float(weight @ one**2), float((weight * one) @ y_seen), float(weight @ y_seen**2)
-        s1x, sxy, sxx = x_seen @ (weight * one), x_seen @ (weight * y_seen), x_squared @ weight
-        determinant = s11 * sxx - s1x**2
-        slope = (s11 * sxy - s1x * s1y) / determinant
-        left = syy - s1y**2 / s11 - slope * (sxy - s1x * s1y / s11)
-        variance = np.maximum(left, 1e-14 * syy + 1e-300) / (n - 2)
-        slopes.append(slope)
-        errors.append(np.sqrt(variance * s11 / determinant))
-        likelihoods.append((n - 2) * np.log(variance) - float(np.sum(np.log(weight))) + np.log(determinant))
-    slope, error, likelihood = np.array(slopes), np.array(errors), np.array(likelihoods)
-    ruled_out = likelihood > likelihood.min(axis=0) + plausible
-    chosen = np.argmin(np.where(ruled_out, np.inf, np.abs(slope) / error), axis=0)
-    each = np.arange(x.shape[0])
-    return slope[chosen, each], error[chosen, each]
+    one, y_seen = sines.sum(axis=1), sines @ (y - np.mean(y))
+    weight = 1.0 / ((1.0 - SHARES[:, None]) + SHARES[:, None] * eigenvalues)
+    s11, s1y, syy = weight @ one**2, weight @ (one * y_seen), weight @ y_seen**2
+    s1x, sxy, sxx = x_seen @ (weight * one).T, x_seen @ (weight * y_seen).T, x_seen**2 @ weight.T
+    determinant = s11 * sxx - s1x**2
+    slope = (s11 * sxy - s1x * s1y) / determinant
+    left = syy - s1y**2 / s11 - slope * (sxy - s1x * s1y / s11)
+    variance = np.maximum(left, 1e-14 * syy + 1e-300) / (n - 2)
+    error = np.sqrt(variance * s11 / determinant)
+    likelihood = (n - 2) * np.log(variance) - np.log(weight).sum(axis=1) + np.log(determinant)
+    ruled_out = likelihood > likelihood.min(axis=1, keepdims=True) + plausible
+    chosen = np.argmin(np.where(ruled_out, np.inf, np.abs(slope) / error), axis=1)
+    each = np.arange(len(x_seen))
+    return slope[each, chosen], error[each, chosen]
 
 
 @lru_cache(maxsize=64)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rig.analysis.block_flow import (
     CHI2_84,
@@ -17,6 +19,7 @@ from rig.analysis.block_flow import (
     chance_of,
     finest,
     fit_lines,
+    fit_seen,
     sines_of,
 )
 
@@ -71,12 +74,8 @@ def flow_excursion(t_s: Floats, mass_g: Floats) -> Excursion | None:
     if blocks is None:
         return None
     count = len(blocks.flow)
-    first, last = np.triu_indices(count)
-    kept = last - first + 1 < count
-    first, last = first[kept], last[kept]
-    place = np.arange(count)
-    inside = ((place >= first[:, None]) & (place <= last[:, None])).astype(float)
-    change, error = fit_lines(inside, blocks.flow, CHI2_84 if count >= _ENOUGH else CHI2_95)
+    first, last, seen = _stretches_of(count)
+    change, error = fit_seen(seen, blocks.flow, CHI2_84 if count >= _ENOUGH else CHI2_95)
     t = np.abs(change) / error
     best = int(np.argmax(t))
     start_s, end_s = float(blocks.t_s[first[best]]), float(blocks.t_s[last[best] + 1])
@@ -88,6 +87,16 @@ def flow_excursion(t_s: Floats, mass_g: Floats) -> Excursion | None:
         100.0 * float(error[best]),
         len(t) * chance_of(float(t[best]), count - 2),
     )
+
+
+@lru_cache(maxsize=64)
+def _stretches_of(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """First and last interval of every stretch but the whole, and the stretches in the basis of the fit."""
+    first, last = np.triu_indices(count)
+    kept = last - first + 1 < count
+    first, last = first[kept], last[kept]
+    summed = np.vstack([np.zeros(count), np.cumsum(sines_of(count)[0], axis=0)])
+    return first, last, summed[last + 1] - summed[first]
 
 
 @dataclass(frozen=True)

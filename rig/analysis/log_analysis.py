@@ -9,15 +9,15 @@ the balance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from rig.analysis.log_hazards import find_hazards
+from rig.analysis.log_results import Block, FoundHazard, LogAnalysis
 from rig.analysis.log_series import Bools, Floats, Hazard
-from rig.analysis.log_windows import LogWindow, log_trumpet
+from rig.analysis.log_windows import log_trumpet
 from rig.definitions.balance_log import BalanceLog
 from rig.errors import DefinitionError, Where
 
@@ -32,106 +32,7 @@ _COUNTED = frozenset({
     "step", "edge_step", "disturbed_reading", "stop", "reverse_flow", "surge", "low_flow", "high_flow", "flat",
     "start_up", "running_empty", "flow_stops",
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FoundHazard:
-    """A hazard; whether it touches the analysis period, and what the mean error is without it (None: the same)."""
-
-    hazard: Hazard
-    in_period: bool
-    mean_error_without_pct: float | None
-
-
-@dataclass(frozen=True)
-class Block:
-    """Mean flow over a part of the log (None: not known), and its error."""
-
-    start_s: float
-    end_s: float
-    flow_ml_h: float | None
-    error_pct: float | None
-
-
-@dataclass(frozen=True)
-class LogAnalysis:
-    """Everything that ``rig analyze`` says. Times in s on the log's own time.
-
-    ``period_s``: first and last reading of the period; ``intervals`` of ``interval_s`` are counted, those in
-    ``left_out`` (start, end, why) count in nothing. ``mean_error_pct`` None: no interval is known.
-    ``start_up``: (end of interval in s, flow in mL/h) of the first two hours.
-    """
-
-    log: BalanceLog
-    rate_ml_h: float
-    density_g_ml: float
-    weighs: str
-    interval_s: float
-    even: bool
-    period_s: tuple[float, float]
-    intervals: int
-    analysed_s: float
-    delivered_ml: float
-    flow_ml_h: float | None
-    mean_error_pct: float | None
-    left_out: tuple[tuple[float, float, str], ...]
-    windows: tuple[LogWindow, ...]
-    windows_left_out: tuple[tuple[float, str], ...]
-    start_up: tuple[tuple[float, float], ...]
-    along: tuple[Block, ...]
-    hazards: tuple[FoundHazard, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as plain data: dicts, lists, numbers, text, None."""
-        log = self.log
-        return {
-            "schema": "infusion-rig/log-analysis/1",
-            "log": {
-                "file": log.file,
-                "sha256": log.sha256,
-                "readings": len(log.t_s),
-                "from_s": float(log.t_s[0]),
-                "to_s": float(log.t_s[-1]),
-                "time_column": log.time_column,
-                "time_unit": log.time_unit,
-                "weight_column": log.weight_column,
-                "weight_unit": log.weight_unit,
-                "assumed": list(log.assumed),
-                "notes": list(log.notes),
-                "weighs": self.weighs,
-                "sample_interval_s": self.interval_s,
-                "even": self.even,
-            },
-            "rate_ml_h": self.rate_ml_h,
-            "density_g_ml": self.density_g_ml,
-            "period": {
-                "from_s": self.period_s[0],
-                "to_s": self.period_s[1],
-                "intervals": self.intervals,
-                "analysed_s": self.analysed_s,
-                "left_out": [
-                    {"from_s": start, "to_s": end, "reason": why} for start, end, why in self.left_out
-                ],
-            },
-            "delivered_ml": self.delivered_ml,
-            "flow_ml_h": self.flow_ml_h,
-            "mean_error_pct": self.mean_error_pct,
-            "trumpet": [asdict(window) for window in self.windows],
-            "windows_left_out": [{"window_s": w, "reason": why} for w, why in self.windows_left_out],
-            "start_up": {
-                "end_s": [end for end, _ in self.start_up],
-                "flow_ml_h": [flow for _, flow in self.start_up],
-            },
-            "along": [asdict(block) for block in self.along],
-            "hazards": [
-                {
-                    **asdict(found.hazard),
-                    "in_period": found.in_period,
-                    "mean_error_without_pct": found.mean_error_without_pct,
-                }
-                for found in self.hazards
-            ],
-        }
+_FOR_GOOD = frozenset({"running_empty", "flow_stops"})  # nothing behind them says anything of the pump
 
 
 def analyze_log(
@@ -252,7 +153,12 @@ def _sample_interval(t_s: Floats, counted: Bools) -> tuple[float, bool]:
     even = float(np.max(np.abs(dt - middle))) <= _EVEN * middle
     mean = float(np.mean(dt[dt >= 0.5 * middle]))
     slack = _EVEN if even else 0.01
-    for nice in (float(round(mean / MIN)) * MIN, float(round(mean)), float(f"{mean:.2g}"), float(f"{mean:.6g}")):
+    for nice in (
+        float(round(mean / MIN)) * MIN,
+        float(round(mean)),
+        float(f"{mean:.2g}"),
+        float(f"{mean:.6g}"),
+    ):
         if nice > 0 and abs(nice - mean) <= slack * mean:
             return nice, even
     return mean, even
@@ -332,6 +238,7 @@ def _found(
     in_period = _touches(hazard, period_s)
     without = None
     if in_period and hazard.name in _COUNTED:
-        rest = counted & ~_overlap(t_s, hazard.start_s, hazard.end_s)
+        end_s = float(t_s[-1]) if hazard.name in _FOR_GOOD else hazard.end_s
+        rest = counted & ~_overlap(t_s, hazard.start_s, end_s)
         without = _error(_flow(t_s, volume_ml, rest), rate_ml_h)
-    return FoundHazard(replace(hazard), in_period, without)
+    return FoundHazard(hazard, in_period, without)

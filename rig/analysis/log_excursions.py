@@ -20,7 +20,9 @@ _FEWEST_AT_REST = 6  # intervals
 _LEAST_AT_REST = 1e-3  # of the usual flow
 
 
-def find_thermal_drift(series: Series, temperature_c: Floats) -> tuple[list[Hazard], Series]:
+def find_thermal_drift(
+    series: Series, temperature_c: Floats, least_g: float | None
+) -> tuple[list[Hazard], Series]:
     """Mass that follows the temperature (°C at each reading, shape (n,)), and the series without it."""
     with_it = follows(series.t_s, bridged(series), temperature_c)
     if with_it is None or with_it.chance >= _CHANCE_OF_ONE:
@@ -28,7 +30,7 @@ def find_thermal_drift(series: Series, temperature_c: Floats) -> tuple[list[Haza
     off = flow_excursion(series.t_s, bridged(series))
     if off is not None and off.chance < with_it.chance:
         return [], series  # a change of level that happens to look like it
-    if abs(with_it.swing_g) < max(_LEAST_SHARE * _total_g(series), 2.0 * series.resolution_g):
+    if abs(with_it.swing_g) < _material_g(series, least_g):
         return [], series
     swing_k = float(np.ptp(temperature_c))
     found = Hazard(
@@ -45,7 +47,7 @@ def find_thermal_drift(series: Series, temperature_c: Floats) -> tuple[list[Haza
     return [found], series.with_mass(series.mended_g - with_it.per_x_g * (temperature_c - temperature_c[0]))
 
 
-def find_excursion(series: Series, stretches: Stretches) -> list[Hazard]:
+def find_excursion(series: Series, stretches: Stretches, least_g: float | None) -> list[Hazard]:
     """The stretch, within the steady part, in which the flow is on another level; else a slow wave of the weight."""
     begin_s, end_s = float(series.t_s[0]), float(series.t_s[-1])
     # What is left of a start-up or a running empty beside them is theirs.
@@ -53,13 +55,13 @@ def find_excursion(series: Series, stretches: Stretches) -> list[Hazard]:
     to_s = stretches.steady_to_s - (end_s - stretches.steady_to_s)
     inside = (series.t_s >= from_s) & (series.t_s <= to_s)
     t_s, mass_g = series.t_s[inside], bridged(series, stretches.unusual)[inside]
-    least_g = max(_LEAST_SHARE * _total_g(series), 2.0 * series.resolution_g, 2.0 * series.packet_g)
+    material_g = max(_material_g(series, least_g), 2.0 * series.packet_g)
     off = flow_excursion(t_s, mass_g) if len(t_s) > 2 else None
     wave = flow_wave(t_s, mass_g) if len(t_s) > 2 else None
     if off is None or wave is None:
         return []
     if off.chance < wave.chance:
-        if off.chance >= _CHANCE or abs(off.size_g) < least_g:
+        if off.chance >= _CHANCE or abs(off.size_g) < material_g:
             return []
         low = off.size_g < 0
         return [
@@ -80,7 +82,7 @@ def find_excursion(series: Series, stretches: Stretches) -> list[Hazard]:
                 + " It counts in the mean error.",
             )
         ]
-    if wave.chance >= _CHANCE or wave.swing_g < max(2.0 * least_g, _LEAST_WAVE * _total_g(series)):
+    if wave.chance >= _CHANCE or wave.swing_g < max(2.0 * material_g, _LEAST_WAVE * _total_g(series)):
         return []
     return [
         Hazard(
@@ -129,6 +131,10 @@ def find_at_rest(series: Series) -> list[Hazard]:
             )
         )
     return found
+
+
+def _material_g(series: Series, least_g: float | None) -> float:
+    return max(_LEAST_SHARE * _total_g(series) if least_g is None else least_g, 2.0 * series.resolution_g)
 
 
 def _total_g(series: Series) -> float:

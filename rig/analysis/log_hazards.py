@@ -41,12 +41,14 @@ def find_hazards(
     period_s: tuple[float, float] | None = None,
     display_step_g: float | None = None,
     temperature_c: Floats | None = None,
+    least_g: float | None = None,
 ) -> tuple[Hazard, ...]:
     """All hazards of a log, in order of time.
 
     ``t_s`` (s, rising) and ``mass_g`` (g, rising while the pump delivers): shape (n,), n >= 3. ``period_s`` is the
     analysis period (default: the whole log); drift is looked for in it and in the whole log. ``display_step_g``: one
     unit of the last digit in the log, if known. ``temperature_c``: shape (n,), at each reading, if measured.
+    ``least_g``: slow changes that make less are not told (default: half a percent of what was delivered).
     """
     if flow_trend(t_s, -mass_g).level_g_s > flow_trend(t_s, mass_g).level_g_s:
         falling = _falling(t_s, mass_g)
@@ -58,6 +60,7 @@ def find_hazards(
             period_s=period_s,
             display_step_g=display_step_g,
             temperature_c=temperature_c,
+            least_g=least_g,
         )
         return (falling, *rest)
     series = prepare(t_s, mass_g, display_step_g)
@@ -73,9 +76,9 @@ def find_hazards(
     found += [step for step in small if stretches.steady_from_s <= step.start_s < stretches.steady_to_s]
     calm = replace(calm, known=series.known)
     if temperature_c is not None:
-        thermal, calm = find_thermal_drift(calm, temperature_c)
+        thermal, calm = find_thermal_drift(calm, temperature_c, least_g)
         found += thermal
-    found += _drifts(calm, stretches, period_s) or find_excursion(calm, stretches)
+    found += _drifts(calm, stretches, period_s) or find_excursion(calm, stretches, least_g)
     found += find_at_rest(series)
     found += _far_from_rate(series, stretches, density_g_ml, rate_ml_h)
     if series.packet_g:

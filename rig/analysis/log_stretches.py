@@ -37,7 +37,7 @@ def find_stretches(series: Series) -> Stretches:
     hazards: list[Hazard] = []
     count = len(series.t_s) - 1
     unusual = np.zeros(count, dtype=bool)
-    flats = _flats(series)
+    flats, told = _flats(series), list[tuple[int, int]]()
     for first, end in flats:
         unusual[first:end] = True
     width = _resolving_width(series)
@@ -59,9 +59,14 @@ def find_stretches(series: Series) -> Stretches:
                 touching = any(flat[0] <= end and first <= flat[1] for flat in flats)
                 if first < steady_from or end > tail or (end - first < 2 and not touching):
                     continue
-                if end - first >= 2 and not any(flat[0] < end and first < flat[1] for flat in flats):
-                    hazards.append(_stop(series, first, end) if low else _surge(series, first, end))
                 unusual[first:end] = True
+                within = [flat for flat in flats if flat[0] < end and first < flat[1]]
+                if low and sum(b - a for a, b in within) < 0.5 * (end - first):
+                    hazards.append(_stop(series, first, end))
+                    told += within
+                elif not low and not within and end - first >= 2:
+                    hazards.append(_surge(series, first, end))
+    flats = [flat for flat in flats if flat not in told]  # a few equal readings within a longer stop
     hazards += [_flat(series, first, end) for first, end in flats if end <= tail and first >= steady_from]
     return Stretches(hazards, float(series.t_s[steady_from]), float(series.t_s[tail]), unusual)
 
@@ -137,7 +142,8 @@ def _tail(series: Series, width: int, ratio: Floats) -> tuple[int, Hazard | None
     limit = min(_FALLEN, 1.0 - _SIGNIFICANT * max(middle_scatter(ratio), coarse))
     if not np.all(ratio[-2:] < limit):
         return count, None
-    smooth = np.array([np.median(ratio[max(0, i - 1) : i + 2]) for i in range(len(ratio))])
+    threes = np.sort(np.lib.stride_tricks.sliding_window_view(ratio, 3), axis=1)[:, 1]
+    smooth = np.concatenate([[ratio[:2].mean()], threes, [ratio[-2:].mean()]])
     usual = np.flatnonzero(smooth >= _FALLING)
     if not len(usual):
         return count, None

@@ -12,7 +12,7 @@ from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 from rig.quantities import parse
 
 if TYPE_CHECKING:
-    from rig.analysis.log_analysis import FoundHazard, LogAnalysis
+    from rig.analysis.log_results import FoundHazard, LogAnalysis
 
 WIDTH = 79
 MOST_ALIKE = 3  # hazards of one name printed in full; the rest is counted

@@ -54,6 +54,7 @@ def hazard_flags(data: CaseData, period: Period, said: list[Flag]) -> list[Flag]
         period.rate_ml_h,
         display_step_g=figures.resolution_g or None,
         temperature_c=temperature_c,
+        least_g=period.mean_error.expanded_uncertainty / 100 * abs(float(mass_g[-1] - mass_g[0])),
     )
     last_s = float(t_s[-1])
     found = tuple(replace(h, end_s=last_s) if h.name in _FOR_GOOD else h for h in found)
