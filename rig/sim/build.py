@@ -23,9 +23,14 @@ SIMULATED = {
     "balance_manual": "rig.sim.operator:balance",
     "balance_mt_sics": "rig.sim.unit_instruments:mt_sics",
     "balance_sartorius_sbi": "rig.sim.unit_instruments:sbi",
+    "bath_julabo": "rig.sim.bench_monitors:julabo",
+    "current_keithley_dmm6500": "rig.sim.bench_monitors:keithley_dmm6500",
+    "current_keysight_34465a": "rig.sim.bench_monitors:keysight_34465a",
     "environment_manual": "rig.sim.operator:environment",
+    "environment_vaisala_ptu300": "rig.sim.bench_monitors:vaisala_ptu300",
     "flow_bronkhorst_propar": "rig.sim.unit_instruments:propar",
     "flow_sensirion_scc1": "rig.sim.unit_instruments:scc1",
+    "pressure_keller": "rig.sim.bench_monitors:keller",
     "pump_alaris": "rig.sim.bench_pumps:alaris",
     "pump_fresenius": "rig.sim.bench_pumps:fresenius",
     "pump_harvard_chain": "rig.sim.bench_pumps:harvard_chain",
@@ -33,7 +38,10 @@ SIMULATED = {
     "pump_manual": "rig.sim.operator:pump",
     "pump_new_era": "rig.sim.bench_pumps:new_era",
     "pump_rpu1": "rig.sim.unit_instruments:rpu1",
+    "supply_keithley_2450": "rig.sim.bench_monitors:keithley_2450",
+    "valves_gpio_serial": "rig.sim.bench_monitors:relay_module",
     "valves_manual": "rig.sim.operator:valves",
+    "valves_scpi": "rig.sim.bench_monitors:switch_unit",
 }
 
 

@@ -11,6 +11,8 @@ step size exists.
 * Mechanism: flow at the pump = (1 + rate_error + wear) x rate x (1 + ripple of the mechanism) + free flow.
   Wear grows with the volume that the drive has passed (a tube that gets softer or stiffer by use).
 * Tube: first-order lag, tau dq/dt = q_pump - q. It stores tau x q, hence out = in - tau x q exactly.
+  While its outlet is closed it stores all that comes; what is stored leaves with the same lag afterwards.
+* Pressure in the tube, against air: what it stores / its compliance.
 * Dead volume: what is in pump and tube expands with its temperature and pushes that much more out.
 * Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed.
 * Reservoir: when what is really in it has gone, nothing comes any more, whatever the pump believes.
@@ -85,12 +87,12 @@ class Peristaltic:
 class FluidPath:
     """One unit's fluid. Times asked for are arrays of ns on the clock; answers are equally long arrays.
 
-    Settable at any time, effective from now on: ``rate_error`` (fraction), ``wear_per_ml`` (fraction of the
-    rate gained with each mL that the drive passes from then on; negative: lost), ``compliance_time_s``,
-    ``free_flow_nl_h`` (siphon or leak past the rollers), ``mechanism``. Plain: ``evaporation_g_h``,
-    ``evaporation_variation`` (fraction, one sine every ``evaporation_period_s``), ``temperature_c``,
-    ``temperature_swing_k`` (amplitude, one sine every ``temperature_period_s``), ``dead_volume_nl`` (fluid
-    that follows that temperature), and the phases of the sines: to be set before the start.
+    Settable at any time, effective from now on: ``rate_error`` (fraction), ``wear_per_ml`` (fraction of the rate
+    gained with each mL that the drive passes from then on; negative: lost), ``compliance_time_s``, ``free_flow_nl_h``
+    (siphon or leak past the rollers), ``mechanism``, ``outlet_closed``. Plain: ``compliance_nl_kpa``,
+    ``evaporation_g_h``, ``evaporation_variation`` (fraction, one sine every ``evaporation_period_s``),
+    ``temperature_c``, ``temperature_swing_k`` (amplitude, one sine every ``temperature_period_s``),
+    ``dead_volume_nl`` (fluid that follows that temperature), and the phases of the sines: to be set before the start.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class FluidPath:
         self._mechanism, self._rate_nl_s = mechanism, 0.0
         self._rate_error, self._tau_s, self._free_nl_s = rate_error, compliance_time_s, 0.0
         self._wear_per_nl, self._wear_from_nl = 0.0, 0.0
+        self._outlet_closed, self.compliance_nl_kpa = False, 1000.0
         self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
         first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
         self._segments = [first]
@@ -174,6 +177,15 @@ class FluidPath:
         self._begin_segment()
 
     @property
+    def outlet_closed(self) -> bool:
+        return self._outlet_closed
+
+    @outlet_closed.setter
+    def outlet_closed(self, closed: bool) -> None:
+        self._outlet_closed = closed
+        self._begin_segment()
+
+    @property
     def mechanism(self) -> Mechanism:
         return self._mechanism
 
@@ -213,6 +225,11 @@ class FluidPath:
     def flow_nl_s(self, t_ns: ArrayLike) -> Floats:
         """Flow behind the tube, where the sensor is, in nl/s."""
         return self._evaluate(t_ns, Segment.flow_nl_s)
+
+    def pressure_kpa(self, t_ns: ArrayLike) -> Floats:
+        """In the tube, against air."""
+        stored_nl = self.displaced_nl(t_ns) - self._evaluate(t_ns, Segment.delivered_nl)
+        return stored_nl / self.compliance_nl_kpa
 
     @property
     def density_g_ml(self) -> float:
@@ -272,13 +289,16 @@ class FluidPath:
     ) -> Segment:
         s = np.array([(start_ns - before.start_ns) / NS_PER_S])
         out, flow = float(before.delivered_nl(s)[0]), float(before.flow_nl_s(s)[0])
-        if before.tau_s != self._tau_s:  # the stored volume stays; a rigid tube cannot keep any
-            stored = before.tau_s * flow
+        if before.tau_s != self._tau_s or before.closed != self._outlet_closed:
+            # the stored volume stays; a rigid tube that is open cannot keep any
+            stored = float(before.displaced_nl(s)[0]) - out
+            keeps = self._tau_s or self._outlet_closed
             flow = stored / self._tau_s if self._tau_s else 0.0
-            out += 0.0 if self._tau_s else stored
+            out += 0.0 if keeps else stored
         segment = Segment(
             start_ns, self._mechanism, self._rate_nl_s, gain, wear_per_nl, free_nl_s, self._tau_s,
             before.v0_nl + before.rate_nl_s * float(s[0]), float(before.displaced_nl(s)[0]), out, flow,
+            self._outlet_closed,
         )  # fmt: skip
         if start_ns == before.start_ns:
             self._segments[-1] = segment

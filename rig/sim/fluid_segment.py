@@ -43,6 +43,7 @@ class Segment:
     in0_nl: float
     out0_nl: float
     flow0_nl_s: float  # behind the tube
+    closed: bool = False  # nothing leaves the tube
 
     @property
     def growth_nl_s2(self) -> float:
@@ -65,6 +66,8 @@ class Segment:
 
     def flow_nl_s(self, s: Floats) -> Floats:
         """Behind the tube."""
+        if self.closed:
+            return np.zeros(len(s))
         forced: Floats | float = self.free_nl_s
         forced0 = self.free_nl_s
         if self.rate_nl_s and self.gain:
@@ -80,6 +83,8 @@ class Segment:
 
     def delivered_nl(self, s: Floats) -> Floats:
         """Out of the tube since the beginning of time."""
+        if self.closed:
+            return np.full(len(s), self.out0_nl)
         out = self.out0_nl + (self.displaced_nl(s) - self.in0_nl)
         if self.tau_s:
             out -= self.tau_s * (self.flow_nl_s(s) - self.flow0_nl_s)

@@ -1,4 +1,9 @@
-"""The battery of the simulated pump: a voltage that droops, the replacement indicator, the end of service."""
+"""The battery of the simulated pump: a voltage that droops, the replacement indicator, the end of service, the
+current.
+
+The current is what the electronics always draw and what the motor needs for the flow, as a steady mean: a capacitor
+beside the battery hides the pulses of the motor. NOT modelled: what telemetry, tones and a held rotor draw.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,9 @@ ERI_TO_EOS_DAYS = 90
 class Battery:
     """ERI after ``eri_days`` or below ``eri_threshold_mv``; EOS 90 days later or below ``eos_threshold_mv``.
 
-    ``start_mv``, ``droop_mv_day`` and ``eri_days`` count from when it was made, and can be set at any time.
+    ``start_mv``, ``droop_mv_day`` and ``eri_days`` count from when it was made, and can be set at any time, as can
+    ``supplied_mv``: what something in the place of the battery gives (None: nothing is). Plain: ``idle_a``,
+    ``motor_c_nl`` (charge for a nanolitre).
     """
 
     def __init__(self, clock: WorldClock, changed: Callable[[], None]) -> None:
@@ -23,6 +30,8 @@ class Battery:
         self.state = "OK"
         self._changed = changed
         self._start_mv, self._droop_mv_day, self._eri_days = 2950.5, 0.16, 2190
+        self._supplied_mv: float | None = None
+        self.idle_a, self.motor_c_nl = 15e-6, 0.8e-6
         self._made_ns = clock.now_ns()
         self._eri_since_ns: int | None = None
 
@@ -54,8 +63,23 @@ class Battery:
         self._changed()
 
     @property
+    def supplied_mv(self) -> float | None:
+        return self._supplied_mv
+
+    @supplied_mv.setter
+    def supplied_mv(self, millivolts: float | None) -> None:
+        self._supplied_mv = millivolts
+        self._changed()
+
+    def current_a(self, rate_nl_s: float) -> float:
+        """What is drawn while the drive turns at this rate."""
+        return self.idle_a + self.motor_c_nl * rate_nl_s
+
+    @property
     def mv(self) -> int:
         """Now."""
+        if self._supplied_mv is not None:
+            return max(0, math.floor(self._supplied_mv))
         days = (self.clock.now_ns() - self._made_ns) / DAY_NS
         return max(0, math.floor(self._start_mv - self._droop_mv_day * days))
 
@@ -90,6 +114,8 @@ class Battery:
         return math.inf
 
     def _below_ns(self, threshold_mv: int) -> float:
+        if self._supplied_mv is not None:
+            return self._made_ns if self.mv < threshold_mv else math.inf
         if self._start_mv < threshold_mv:
             return self._made_ns
         if self._droop_mv_day <= 0:

@@ -57,6 +57,11 @@ class PumpState:
         """Battery or clock were set anew from outside."""
 
     @property
+    def battery_current_a(self) -> float:
+        """What the pump draws from its battery now."""
+        return self.battery.current_a(self.fluid.rate_nl_h / 3600)
+
+    @property
     def log_last(self) -> int:
         return self.events.last
 

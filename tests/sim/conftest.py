@@ -21,7 +21,7 @@ from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
 from rig.sim.fluid import FluidPath, Peristaltic
 from rig.sim.paced import PacedClock
-from rig.sim.served_ports import PseudoTerminal
+from rig.sim.served_ports import Heard, PseudoTerminal, ServedPort, TcpServer
 from rig.sim.weighing import Pan
 from rig.transport import WirePort
 
@@ -260,16 +260,23 @@ def served(bench_of: Callable[..., BenchFile]) -> Iterator[Callable[..., Any]]:
         assert process.returncode in (0, -signal.SIGKILL)
 
 
-class OnPty:
-    """One simulated device behind a pseudo-terminal, in a thread of its own, at the pace of the machine."""
+class OnPort:
+    """One simulated device behind a port of this machine, in a thread of its own, at the pace of the machine."""
 
-    def __init__(self, make: Callable[[PacedClock], WirePort], link: Path, speed: float) -> None:
+    def __init__(
+        self,
+        make: Callable[[PacedClock], WirePort],
+        port: Callable[[selectors.BaseSelector, Heard], ServedPort],
+        speed: float = 1.0,
+    ) -> None:
         self._selector, self._over = selectors.DefaultSelector(), threading.Event()
-        self.path, self.clock = str(link), PacedClock(speed)
+        self.clock = PacedClock(speed)
         self.device = make(self.clock)
-        self._port = PseudoTerminal(self._selector, link, self._hear)
+        self._port = port(self._selector, self._hear)
+        self.address = self._port.address
+        self.path = self.address.removeprefix("serial://")
         self.device.attach(lambda at_ns, data: self.clock.call_at(at_ns, lambda: self._port.write(data)))
-        self._thread = threading.Thread(target=self._go_on, name=link.name)
+        self._thread = threading.Thread(target=self._go_on, name=self.address)
         self._thread.start()
 
     def _hear(self, data: bytes) -> None:
@@ -291,17 +298,35 @@ class OnPty:
 
 
 @pytest.fixture
-def on_pty(tmp_path: Path, needs_pty: None) -> Iterator[Callable[..., OnPty]]:
-    """Put what ``make(clock)`` gives on a pseudo-terminal, for other people's clients."""
-    started: list[OnPty] = []
-
-    def start(make: Callable[[PacedClock], WirePort], speed: float = 1.0) -> OnPty:
-        started.append(OnPty(make, tmp_path / f"pty{len(started)}", speed))
-        return started[-1]
-
-    yield start
+def ports() -> Iterator[list[OnPort]]:
+    """What stands on ports; closed at the end of the test."""
+    started: list[OnPort] = []
+    yield started
     for served in started:
         served.close()
+
+
+@pytest.fixture
+def on_pty(tmp_path: Path, needs_pty: None, ports: list[OnPort]) -> Callable[..., OnPort]:
+    """Put what ``make(clock)`` gives on a pseudo-terminal, for other people's clients."""
+
+    def start(make: Callable[[PacedClock], WirePort], speed: float = 1.0) -> OnPort:
+        link = tmp_path / f"pty{len(ports)}"
+        ports.append(OnPort(make, lambda selector, heard: PseudoTerminal(selector, link, heard), speed))
+        return ports[-1]
+
+    return start
+
+
+@pytest.fixture
+def on_tcp(ports: list[OnPort]) -> Callable[..., OnPort]:
+    """Put what ``make(clock)`` gives behind a TCP port, for other people's clients."""
+
+    def start(make: Callable[[PacedClock], WirePort]) -> OnPort:
+        ports.append(OnPort(make, TcpServer))
+        return ports[-1]
+
+    return start
 
 
 @pytest.fixture
