@@ -145,6 +145,7 @@ def _of_the_balance(
     drift_24h = f"stated walk of {balance.drift_24h_g:g} g in 24 h, over the root of the time{scatter}"
     ppm = balance.sensitivity_ppm
     return (
+        # The difference of two rectangles is a triangle.
         Component(
             "balance resolution",
             "half a digit, either way, of each reading",
@@ -152,7 +153,7 @@ def _of_the_balance(
             "g",
             weight * balance.rounding_g,
             per_g,
-            distribution="rectangular",
+            distribution="triangular",
         ),
         Component(
             "balance repeatability",
@@ -169,7 +170,7 @@ def _of_the_balance(
             "g",
             math.sqrt(2) * balance.linearity_g / RECTANGLE,
             per_g,
-            distribution="rectangular",
+            distribution="triangular",
         ),
         Component(
             "balance zero drift",

@@ -75,7 +75,7 @@ def _claim(claimed_nl: int, programmed_nl: float, duration_s: float | None) -> B
             "nL",
             math.sqrt(2) * STEP_NL_H / math.sqrt(3),
             share,
-            distribution="rectangular",
+            distribution="triangular",
         )
     ]
     if duration_s is not None:
@@ -87,7 +87,7 @@ def _claim(claimed_nl: int, programmed_nl: float, duration_s: float | None) -> B
                 "s",
                 math.sqrt(2) * ASKED_WITHIN_S / math.sqrt(3),
                 -share * claimed_nl / duration_s,
-                distribution="rectangular",
+                distribution="triangular",
             )
         )
     return Budget(share * claimed_nl - 100, "%", tuple(components))

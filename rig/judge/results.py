@@ -101,6 +101,8 @@ def judge_case(
     found.flags += _temperature_flags(data, bench, plan)
     criteria = [_criterion(criterion, data, found) for criterion in case.criteria]
     found.flags += capability_flags(criteria, data.started_ns, data.finished_ns)
+    budgets = {name: budget_table(budget) for name, budget in found.budgets.items()}
+    found.flags += _drawn_flags(budgets, data)
     outcome = worst([criterion["verdict"] for criterion in criteria])
     if found.has_pump_fault and data.ended == "completed":
         outcome = worst([outcome, Outcome.FAIL])
@@ -119,7 +121,7 @@ def judge_case(
             "message": data.message,
             "set": found.set,
             "measurements": {name: measured(value) for name, value in found.measurements.items()},
-            "budgets": {name: budget_table(budget) for name, budget in found.budgets.items()},
+            "budgets": budgets,
             "trumpet": [_window(window, expanded) for window, expanded in found.trumpet],
             "doses": found.doses,
             "witnesses": found.witnesses,
@@ -206,6 +208,21 @@ def _temperature_flags(data: CaseData, bench: BenchFile, plan: Plan) -> list[Fla
             "none: the plan's temperature was used",
         )
     ]
+
+
+def _drawn_flags(budgets: dict[str, Result], data: CaseData) -> list[Flag]:
+    """Budgets whose interval the Monte Carlo method does not confirm."""
+    differ = [
+        f"{name}: {drawn['low']:.4g} to {drawn['high']:.4g} {budget['unit']} instead of "
+        f"{budget['value']:.4g} ± {budget['expanded_uncertainty']:.4g}"
+        for name, budget in budgets.items()
+        if (drawn := budget["monte_carlo"]) is not None and not drawn["agrees"]
+    ]
+    if not differ:
+        return []
+    words = f"with the distributions drawn (JCGM 101), the 95 % interval is another: {'; '.join(differ)}"
+    effect = "none: the verdict is by the budget"
+    return [Flag("monte_carlo_differs", words, data.started_ns, data.finished_ns, effect)]
 
 
 def _with_effects(flags: list[Flag], criteria: list[Result]) -> list[Flag]:
