@@ -30,7 +30,7 @@ from rig.cli import COMMANDS
 from rig.definitions import fields
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
-from rig.definitions.case_common import Accept, CommonCase
+from rig.definitions.case_common import Accept, CommonCase, PlainAccept, WeighedCase
 from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
 from rig.definitions.flow_presets import PRESETS
 from rig.definitions.instruments import (
@@ -56,7 +56,7 @@ MEANING = {
     (FlowAccuracyCase, "drug"): "what is in the reservoir, for a case written as a dose",
     (Accept, "mean_error"): "deviation of the mean delivery from what was set",
     (Accept, "claimed_delivery"): "what the pump says it delivered, against what was programmed",
-    (Accept, "alarms"): "no alarm in the whole case",
+    (PlainAccept, "alarms"): "no alarm in the whole case",
     (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
     (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
     (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
@@ -353,11 +353,12 @@ def presets_table() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "plan": lambda: table_of(PlanTable),
     "case": lambda: table_of(CommonCase),
-    "flow-accuracy": lambda: table_of(FlowAccuracyCase, without=CommonCase),
+    "weighed-case": lambda: table_of(WeighedCase, without=CommonCase),
+    "flow-accuracy": lambda: table_of(FlowAccuracyCase, without=WeighedCase),
     "drug": lambda: table_of(Drug),
     "sample": lambda: table_of(Sample),
     "flow-accuracy-accept": lambda: table_of(FlowAccuracyAccept),
-    "bolus": lambda: table_of(BolusCase, without=CommonCase),
+    "bolus": lambda: table_of(BolusCase, without=WeighedCase),
     "bolus-accept": lambda: table_of(BolusAccept),
     "bench": lambda: table_of(BenchTable),
     "unit": lambda: table_of(UnitFile, without=Auxiliaries),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rig.definitions.case_common import Accept, CommonCase
+from rig.definitions.case_common import Accept, Commanded, WeighedCase
 from rig.definitions.fields import DurationOrNoneS, DurationS, ShareLimit, VolumeMl, WithinLimit, whole
 from rig.definitions.limits import Criterion, Limit
 from rig.definitions.tables import Contradiction
@@ -21,12 +21,14 @@ class BolusAccept(Accept):
     single_dose: WithinLimit | None = None
     share_inside: ShareLimit | None = None
 
-    def _own(self) -> dict[str, Limit | None]:
+    def _between(self) -> dict[str, Limit | None]:
         return {"single_dose": self.single_dose, "share_inside": self.share_inside}
 
 
-class BolusCase(CommonCase):
+class BolusCase(WeighedCase):
     """Successive single boluses, each weighed; see rig.procedures.bolus."""
+
+    volume_key = "count"
 
     procedure: Literal["bolus"]
     bolus_ml: VolumeMl = Field(alias="bolus", description="volume of one bolus", examples=['"50 uL"'])
@@ -68,6 +70,10 @@ class BolusCase(CommonCase):
     def volume_ml(self) -> float:
         """Volume delivered by plan."""
         return self.count * self.bolus_ml
+
+    def commanded(self) -> Iterator[Commanded]:
+        """The bolus."""
+        yield Commanded(("bolus",), bolus_ml=self.bolus_ml, bolus_duration_s=self.bolus_duration_s)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Whole seconds; room for a bolus and its weighing in the interval; at least one criterion."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
 from pydantic import Field
 
 from rig.definitions.fields import (
@@ -18,25 +22,19 @@ from rig.definitions.fields import (
 )
 from rig.definitions.limits import NO_ALARMS, Criterion, Limit
 from rig.definitions.tables import Table
+from rig.definitions.toml_lines import KeyPath
 
 USUAL_RELAX_S = 1800.0
 
 
-class Accept(Table):
+class PlainAccept(Table):
     """Criteria that any case can have. The order of the fields is the order in tables and reports."""
 
-    mean_error: AnyLimit | None = None
-    claimed_delivery: TwoSidedLimit | None = None
     alarms: NoAlarms | None = None
 
     def criteria(self) -> tuple[Criterion, ...]:
-        """The criteria in a fixed order."""
-        named: dict[str, Limit | None] = {
-            "mean_error": self.mean_error,
-            **self._own(),
-            "claimed_delivery": self.claimed_delivery,
-            "alarms": NO_ALARMS if self.alarms else None,
-        }
+        """The criteria in a fixed order: those of the procedure, then that no alarm comes."""
+        named = {**self._own(), "alarms": NO_ALARMS if self.alarms else None}
         plain = [Criterion(name, name, None, limit) for name, limit in named.items() if limit is not None]
         return tuple(plain)
 
@@ -44,11 +42,50 @@ class Accept(Table):
         return {}
 
 
+class Accept(PlainAccept):
+    """Criteria of cases that weigh a delivery."""
+
+    mean_error: AnyLimit | None = None
+    claimed_delivery: TwoSidedLimit | None = None
+
+    def _own(self) -> dict[str, Limit | None]:
+        return {
+            "mean_error": self.mean_error,
+            **self._between(),
+            "claimed_delivery": self.claimed_delivery,
+        }
+
+    def _between(self) -> dict[str, Limit | None]:
+        """The procedure's own."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Commanded:
+    """One thing a case tells the pump, to be held against what pump and bench allow.
+
+    ``key``: where it stands in the plan. Either a rate that goes on, or a bolus over a time.
+    """
+
+    key: KeyPath
+    rate_ml_h: float | None = None
+    bolus_ml: float | None = None
+    bolus_duration_s: float = 0.0
+
+
 BLANK_INTERVALS = 16  # between the weighings of an evaporation blank
 
 
 class CommonCase(Table):
-    """What every case has, whatever its procedure."""
+    """What every case has, whatever its procedure.
+
+    ``needs``: roles of instruments beside the pump without which it cannot be carried out; ``needs_therapy``: only a
+    programmable implantable pump can do it; ``volume_key``: what to change when it delivers too much.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    needs_therapy: ClassVar[bool] = False
+    volume_key: ClassVar[str] = "procedure"
 
     id: Ident = Field(description="short name of the case", examples=['"lowest-rate"'])
     procedure: str
@@ -56,26 +93,9 @@ class CommonCase(Table):
     verifies: Idents = Field((), description="ids of the requirements it verifies", examples=['["SRS-017"]'])
     clauses: LinesOfText = Field((), description="clauses of standards it follows")
     rationale: Text = Field("", description="why it is tested so, and at these values")
-
-    relax_s: DurationOrNoneS = Field(
-        USUAL_RELAX_S,
-        alias="relax",
-        description="rest after a stop before the blank is weighed",
-        examples=['"30 min"'],
-    )
-    blank_s: DurationS = Field(
-        alias="blank",
-        description="time in which the evaporation is weighed, pump stopped, before and after",
-        examples=['"4 h"'],
-    )
     flow_every_s: DurationS = Field(
         1.0, alias="flow_every", description="sample interval of the flow sensor", examples=['"1 s"']
     )
-
-    @property
-    def blank_every_s(self) -> float:
-        """Time between two weighings of a blank."""
-        return self.blank_s / BLANK_INTERVALS
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
@@ -91,3 +111,30 @@ class CommonCase(Table):
     def volume_ml(self) -> float:
         """Volume the case delivers by plan."""
         raise NotImplementedError
+
+    def commanded(self) -> Iterator[Commanded]:
+        """Everything the case tells the pump to deliver."""
+        raise NotImplementedError
+
+
+class WeighedCase(CommonCase):
+    """A case that weighs a delivery between two evaporation blanks."""
+
+    needs = ("balance",)
+
+    relax_s: DurationOrNoneS = Field(
+        USUAL_RELAX_S,
+        alias="relax",
+        description="rest after a stop before the blank is weighed",
+        examples=['"30 min"'],
+    )
+    blank_s: DurationS = Field(
+        alias="blank",
+        description="time in which the evaporation is weighed, pump stopped, before and after",
+        examples=['"4 h"'],
+    )
+
+    @property
+    def blank_every_s(self) -> float:
+        """Time between two weighings of a blank."""
+        return self.blank_s / BLANK_INTERVALS

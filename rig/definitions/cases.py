@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from rig.definitions.bolus_case import BolusCase
+from rig.definitions.case_common import CommonCase
 from rig.definitions.flow_accuracy_case import FlowAccuracyCase
 
 __all__ = ["PROCEDURES", "BolusCase", "Case", "FlowAccuracyCase"]
 
-Case = FlowAccuracyCase | BolusCase
+# Every case is a CommonCase; what only one procedure has is asked of its own model.
+Case = CommonCase
 
-PROCEDURES: dict[str, type[FlowAccuracyCase] | type[BolusCase]] = {
+PROCEDURES: dict[str, type[CommonCase]] = {
     "flow_accuracy": FlowAccuracyCase,
     "bolus": BolusCase,
 }

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from rig.definitions.bench_file import BenchFile, UnitFile
-from rig.definitions.cases import BolusCase, Case, FlowAccuracyCase
+from rig.definitions.case_common import Commanded
+from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
 from rig.definitions.tables import Contradiction
+from rig.definitions.toml_lines import KeyPath
 from rig.errors import DefinitionError
 
-# Roles a procedure needs beside the pump.
-NEEDS = {"flow_accuracy": ("balance",), "bolus": ("balance",)}
 UNCALIBRATED = ("pump", "valves")  # they measure nothing that counts
 ROUNDING_TOLD_PCT = 0.05  # a set value that the pump's steps change by more is worth a warning
 _SLACK = 1 + 1e-9  # floats: what is written equal counts as equal
@@ -43,7 +43,7 @@ def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
 def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -> Iterator[Contradiction]:
     """Why ``case`` cannot be carried out on ``unit``; ``planned_ml``: volume up to its end."""
     where = bench.source.where(unit.serial)
-    for role in NEEDS[case.procedure]:
+    for role in case.needs:
         if role not in {item.role for item in unit.instruments}:
             hint = f"add [unit.{role}] there, or leave the case out"
             yield (
@@ -51,11 +51,10 @@ def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -
                 f"{case.procedure} needs a {role}, and unit '{unit.serial}' has none ({where})",
                 hint,
             )
-    if isinstance(case, FlowAccuracyCase):
-        yield from _rate_problems(case, unit, bench)
-    else:
-        yield from _bolus_problems(case, unit, bench)
-    volume_key = "sample" if isinstance(case, FlowAccuracyCase) else "count"
+    for told in case.commanded():
+        yield from _rate_problems(told, unit, bench)
+        yield from _bolus_problems(told, unit, bench)
+    volume_key = case.volume_key
     if planned_ml > unit.reservoir_ml * _SLACK:
         message = (
             f"up to the end of this case the plan delivers {planned_ml:.4g} mL, and the reservoir of unit "
@@ -70,24 +69,25 @@ def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -
         yield (volume_key,), f"{message}{bench.volume_max_ml:g} mL ({limit})", "shorten the cases"
 
 
-def _rate_problems(case: FlowAccuracyCase, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
-    profile, rate = unit.profile, case.rate_ml_h
-    key = "rate" if case.rate_written_ml_h is not None else "dose"
+def _rate_problems(told: Commanded, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
+    profile, rate = unit.profile, told.rate_ml_h
+    if rate is None:
+        return
     if rate * _SLACK < profile.rate_min_ml_h:
         limit = f"{profile.rate_min_ml_h:.6g} mL/h ({profile.source.where(None, 'pump', 'rate_min')})"
         yield (
-            (key,),
+            told.key,
             f"{rate:.6g} mL/h is below the pump's lowest rate, {limit}",
             _usual_slip(rate * 24, unit),
         )
     if rate > profile.rate_max_ml_h * _SLACK:
         limit = f"{profile.rate_max_ml_h:.6g} mL/h ({profile.source.where(None, 'pump', 'rate_max')})"
         yield (
-            (key,),
+            told.key,
             f"{rate:.6g} mL/h is above the pump's highest rate, {limit}",
             _usual_slip(rate / 24, unit),
         )
-    yield from _above_bench(key, rate, bench)
+    yield from _above_bench(told.key, rate, bench)
 
 
 def _usual_slip(other_rate_ml_h: float, unit: UnitFile) -> str:
@@ -96,42 +96,50 @@ def _usual_slip(other_rate_ml_h: float, unit: UnitFile) -> str:
     return "is it per hour or per day?" if possible else ""
 
 
-def _bolus_problems(case: BolusCase, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
-    profile = unit.profile
-    if case.bolus_ml * _SLACK < profile.bolus_min_ml:
+def _bolus_problems(told: Commanded, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
+    profile, bolus_ml = unit.profile, told.bolus_ml
+    if bolus_ml is None:
+        return
+    if bolus_ml * _SLACK < profile.bolus_min_ml:
         limit = f"{profile.bolus_min_ml:.6g} mL ({profile.source.where(None, 'pump', 'bolus_min')})"
-        yield ("bolus",), f"{case.bolus_ml:.6g} mL is below the pump's smallest bolus, {limit}", ""
-    if case.bolus_ml > profile.bolus_max_ml * _SLACK:
+        yield told.key, f"{bolus_ml:.6g} mL is below the pump's smallest bolus, {limit}", ""
+    if bolus_ml > profile.bolus_max_ml * _SLACK:
         limit = f"{profile.bolus_max_ml:.6g} mL ({profile.source.where(None, 'pump', 'bolus_max')})"
-        yield ("bolus",), f"{case.bolus_ml:.6g} mL is above the pump's largest bolus, {limit}", ""
-    rate = case.bolus_ml / case.bolus_duration_s * 3600
+        yield told.key, f"{bolus_ml:.6g} mL is above the pump's largest bolus, {limit}", ""
+    rate = peak_ml_h(told)
+    duration_key = (*told.key[:-1], f"{told.key[-1]}_duration")
     if profile.bolus_rate_max_ml_h is not None and rate > profile.bolus_rate_max_ml_h * _SLACK:
         where = profile.source.where(None, "pump", "bolus_rate_max")
         message = (
-            f"{case.bolus_ml:.6g} mL in {case.bolus_duration_s:g} s is {rate:.6g} mL/h, above the pump's "
+            f"{bolus_ml:.6g} mL in {told.bolus_duration_s:g} s is {rate:.6g} mL/h, above the pump's "
+            f"highest rate of a bolus, {profile.bolus_rate_max_ml_h:.6g} mL/h ({where})"
         )
-        message += f"highest rate of a bolus, {profile.bolus_rate_max_ml_h:.6g} mL/h ({where})"
-        yield ("bolus_duration",), message, "give it more time"
-    yield from _above_bench("bolus_duration", rate, bench)
+        yield duration_key, message, "give it more time"
+    yield from _above_bench(duration_key, rate, bench)
 
 
-def _above_bench(key: str, rate_ml_h: float, bench: BenchFile) -> Iterator[Contradiction]:
+def peak_ml_h(told: Commanded) -> float:
+    """The highest rate of what is commanded."""
+    if told.rate_ml_h is not None:
+        return told.rate_ml_h
+    return (told.bolus_ml or 0.0) / told.bolus_duration_s * 3600 if told.bolus_duration_s else 0.0
+
+
+def _above_bench(key: KeyPath, rate_ml_h: float, bench: BenchFile) -> Iterator[Contradiction]:
     if bench.rate_max_ml_h is not None and rate_ml_h > bench.rate_max_ml_h * _SLACK:
         limit = f"{bench.rate_max_ml_h:.6g} mL/h ({bench.source.where(None, 'bench', 'rate_max')})"
-        yield (key,), f"{rate_ml_h:.6g} mL/h is more than the bench allows, {limit}", ""
+        yield key, f"{rate_ml_h:.6g} mL/h is more than the bench allows, {limit}", ""
 
 
 def _case_warnings(case: Case, unit: UnitFile, planned_ml: float) -> Iterator[str]:
     profile = unit.profile
     if not case.verifies:
         yield "it verifies no requirement ('verifies' is empty)"
-    if isinstance(case, FlowAccuracyCase):
-        peak = case.rate_ml_h
-        off = abs(round(peak / profile.rate_step_ml_h) * profile.rate_step_ml_h / peak - 1) * 100
+    for rate in {told.rate_ml_h: None for told in case.commanded() if told.rate_ml_h}:
+        off = abs(round(rate / profile.rate_step_ml_h) * profile.rate_step_ml_h / rate - 1) * 100
         if off > ROUNDING_TOLD_PCT:
             yield f"the pump's step of {profile.rate_step_ml_h:.6g} mL/h changes the rate by {off:.2g} %"
-    else:
-        peak = case.bolus_ml / case.bolus_duration_s * 3600
+    peak = max((peak_ml_h(told) for told in case.commanded()), default=0.0)
     if unit.flow is not None and peak > unit.flow.full_scale_ml_h:
         yield f"{peak:.6g} mL/h is beyond the full scale of the flow sensor of unit '{unit.serial}'"
     left_ml = unit.reservoir_ml - planned_ml

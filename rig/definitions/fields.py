@@ -70,19 +70,23 @@ def quantity(kind: str, unit: str | None = None, *, above: float | None = None, 
     return BeforeValidator(read)
 
 
-def limit(*forms: Form, least: float | None = None, most: float | None = None) -> BeforeValidator:
-    """A limit in percent, in one of ``forms`` (default: all), with its ends from ``least`` to ``most``."""
+def limit(
+    *forms: Form, kind: str = "percent", least: float | None = None, most: float | None = None
+) -> BeforeValidator:
+    """A limit on a ``kind`` of quantity, in one of ``forms`` (default: all), its ends from ``least`` to ``most``."""
+    unit = KINDS[kind].canonical
 
     def read(value: object) -> Limit:
-        text = _text_needed(value, "a limit, in quotes,", '"within 14.5 %"')
+        example = '"within 14.5 %"' if kind == "percent" else f'"at most 1.5 {unit}"'
+        text = _text_needed(value, "a limit, in quotes,", example)
         try:
-            found = parse_limit(text, "percent", forms or ALL_FORMS)
+            found = parse_limit(text, kind, forms or ALL_FORMS)
         except DefinitionError as problem:
             raise refused(problem.message, problem.hint) from None
         for end in (found.low, found.high):
             if end is not None and ((least is not None and end < least) or (most is not None and end > most)):
                 raise refused(
-                    f"'{text}' can never decide anything", f"this lies from {least:g} % to {most:g} %"
+                    f"'{text}' can never decide anything", f"this lies from {least:g} to {most:g} {unit}"
                 )
         return found
 
@@ -220,3 +224,8 @@ TwoSidedLimit = Annotated[InstanceOf[Limit], limit("within", "between", least=-1
 WithinLimit = Annotated[InstanceOf[Limit], limit("within", least=-1000.0, most=1000.0)]
 ShareLimit = Annotated[InstanceOf[Limit], limit("at least", least=0.0, most=100.0)]
 NoAlarms = Annotated[str, one_of("none")]
+DurationLimit = Annotated[InstanceOf[Limit], limit("at most", "at least", "between", kind="duration")]
+VolumeLimit = Annotated[InstanceOf[Limit], limit(kind="volume")]
+PressureLimit = Annotated[InstanceOf[Limit], limit("at most", "at least", "between", kind="pressure")]
+CurrentLimit = Annotated[InstanceOf[Limit], limit("at most", "at least", "between", kind="current")]
+DrugRateLimit = Annotated[InstanceOf[Limit], limit("between", "at most", "at least", kind="drug_rate")]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rig.definitions.case_common import Accept, CommonCase
+from rig.definitions.case_common import Accept, Commanded, WeighedCase
 from rig.definitions.fields import (
     AnyLimit,
     ConcentrationUgMl,
@@ -53,8 +53,10 @@ class FlowAccuracyAccept(Accept):
     )
 
 
-class FlowAccuracyCase(CommonCase):
+class FlowAccuracyCase(WeighedCase):
     """Continuous delivery at one rate, weighed; see rig.procedures.flow_accuracy."""
+
+    volume_key = "sample"
 
     procedure: Literal["flow_accuracy"]
     rate_written_ml_h: RateMlH | None = Field(
@@ -132,6 +134,12 @@ class FlowAccuracyCase(CommonCase):
     def volume_ml(self) -> float:
         """Volume delivered by plan."""
         return self.rate_ml_h * (self.settle_s + self.sample_for_s) / 3600
+
+    def commanded(self) -> Iterator[Commanded]:
+        """The rate."""
+        yield Commanded(
+            ("rate",) if self.rate_written_ml_h is not None else ("dose",), rate_ml_h=self.rate_ml_h
+        )
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Rate or dose; whole sample intervals; windows that fit; at least one criterion."""

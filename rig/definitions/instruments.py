@@ -208,7 +208,9 @@ class SimulatedUnit(Table):
         0.0, alias="compliance_time", description="time constant of the elastic tube"
     )
     ripple_pct: Percent = Field(0.0, alias="ripple", description="amplitude of the ripple of the flow")
-    ripple_volume_nl: VolumeNl = Field(500.0, alias="ripple_volume", description="volume per roller, packet, stroke or slip")
+    ripple_volume_nl: VolumeNl = Field(
+        500.0, alias="ripple_volume", description="volume per roller, packet, stroke or slip"
+    )
     temperature_c: TemperatureC = Field(37.0, alias="temperature", description="temperature of the pump")
     temperature_swing_k: TemperatureDifferenceK = Field(
         0.0, alias="temperature_swing", description="its swing in a day"

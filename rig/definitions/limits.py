@@ -56,6 +56,11 @@ class Criterion:
 NO_ALARMS = Limit(None, 0.0, "", "none")  # number of alarms during the case
 
 
+def never(word: str) -> Limit:
+    """None of what must never be is accepted; ``word`` is what the plan says for it, such as "respected"."""
+    return Limit(None, 0.0, "", word)
+
+
 def parse_limit(text: str, kind: str = "percent", forms: tuple[Form, ...] = ALL_FORMS) -> Limit:
     """Read a limit. Raises DefinitionError, without a place, for another form or an empty interval."""
     unit = KINDS[kind].canonical

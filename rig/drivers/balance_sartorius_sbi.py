@@ -28,7 +28,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from rig.clock import NS_PER_S
-from rig.errors import DeviceError, ExchangeError, ProtocolError
+from rig.errors import DeviceError, ExchangeError, LinkLost, ProtocolError
 from rig.readings import Identity, MassReading
 from rig.transport import Link
 
@@ -166,13 +166,14 @@ class SartoriusSbiBalance:
     def _ask(self, command: str, parse: Callable[[bytes], T]) -> T:
         """One command and its reply, parsed."""
         sent = f"\x1b{command}\r\n".encode("ascii")
-        with self._link.alone():
-            self._link.discard_input()
-            deadline_ns = self._link.now_ns() + REPLY_WITHIN_NS
-            self._link.write(sent)
-            line = self._link.read_until(b"\r\n", deadline_ns, LINE_LIMIT)
         try:
+            with self._link.alone():
+                self._link.discard_input()
+                deadline_ns = self._link.now_ns() + REPLY_WITHIN_NS
+                self._link.write(sent)
+                line = self._link.read_until(b"\r\n", deadline_ns, LINE_LIMIT)
             return parse(line)
         except ExchangeError as error:
+            self._unit = "" if isinstance(error, LinkLost) else self._unit
             error.address, error.sent = self._link.address, sent
             raise

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from rig.clock import NS_PER_S
 from rig.drivers.scpi_wire import ScpiLine, format_value, parse_number
-from rig.errors import DefinitionError, DeviceError
+from rig.errors import DefinitionError, LinkLost
 from rig.readings import ChannelReading, Identity
 from rig.transport import Link
 
@@ -49,17 +49,24 @@ class KeithleyDmm6500:
 
     def read(self) -> ChannelReading:
         """One reading. After a loss of power DeviceError once; the next call configures the meter anew."""
+        try:
+            return self._reading()
+        except LinkLost:
+            self._ready = False  # whoever answers when the line is back is configured anew
+            raise
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _reading(self) -> ChannelReading:
         if not self._ready:
             self._configure()
         if not self._line.shows(":SENS:FUNC", '"CURR:DC"'):
             self._ready = False
             message = "the meter does not measure current any more (was it switched off?)"
-            raise DeviceError(message, code="function", address=self._link.address)
+            raise self._line.refused(message, "function")
         current_a, raw = self._line.ask(":READ?", lambda line: (parse_number(line), line), 3 * NS_PER_S)
         return ChannelReading(self._link.now_ns(), {"battery_current_a": current_a}, raw)
-
-    def close(self) -> None:
-        self._link.close()
 
     def _configure(self) -> None:
         self._line.check_model("DMM6500")

@@ -103,7 +103,7 @@ class BronkhorstPropar:
     ROLE = "flow"
     DEFAULT_BAUD = 38400
 
-    def __init__(self, link: Link, address: int = ANY_NODE, binary: bool = False) -> None:
+    def __init__(self, link: Link, address: int = ANY_NODE, *, binary: bool = False) -> None:
         if address not in NODES and address != ANY_NODE:
             raise DefinitionError(f"device {address} is no node of propar", hint="1 to 120, or 128 for any")
         self._link, self._address, self._binary = link, address, binary

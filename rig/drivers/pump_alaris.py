@@ -23,7 +23,7 @@ from fractions import Fraction
 
 from rig.clock import NS_PER_S
 from rig.drivers.pump_numbers import Digits, dose_of, parse_quantity
-from rig.errors import DeviceError, ExchangeError, LimitRefused, ProtocolError
+from rig.errors import DeviceError, ExchangeError, LimitRefused, LinkLost, ProtocolError
 from rig.readings import Identity, Prescription, PumpEvent, PumpLimits, PumpState
 from rig.transport import Link
 
@@ -190,6 +190,7 @@ class AlarisPump:
                 raw = self._link.read_until(b"\r", deadline_ns, REPLY_LIMIT)
             parse_frame(raw, name)
         except ExchangeError as error:
+            self._key = "" if isinstance(error, LinkLost) else self._key
             error.address, error.sent = self._link.address, sent
             raise
         return raw

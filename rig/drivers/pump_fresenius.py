@@ -19,7 +19,9 @@ and from then on until its volume grows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from rig.clock import NS_PER_S
 from rig.drivers.fresenius_wire import (
@@ -41,9 +43,11 @@ from rig.drivers.fresenius_wire import (
     parse_text,
     parse_variable,
 )
-from rig.errors import DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
+from rig.errors import DeviceError, ExchangeError, LimitRefused, LinkLost, LinkTimeout, ProtocolError
 from rig.readings import Identity, Prescription, PumpAlarm, PumpEvent, PumpLimits, PumpState
 from rig.transport import Link
+
+T = TypeVar("T")
 
 REPLY_WITHIN_NS = NS_PER_S
 RATE_STEP_NL_H, VOLUME_STEP_NL = 100_000, 1000
@@ -67,14 +71,14 @@ class FreseniusPump:
 
     def identify(self) -> Identity:
         """The type of the device; the subset has no place for the rest."""
-        return Identity(model=parse_text(self._ask("LF;b"), "b").strip())
+        return Identity(model=self._ask("LF;b", lambda reply: parse_text(reply, "b")).strip())
 
     def limits(self) -> PumpLimits:
         """Nothing can be set, so nothing is possible."""
         return PumpLimits(0, 0, 0, 0, 0, 0, 0)
 
     def interrogate(self) -> PumpState:
-        rate_nl_h = parse_variable(self._ask("LE;d"), "d") * RATE_STEP_NL_H
+        rate_nl_h = self._ask("LE;d", lambda reply: parse_variable(reply, "d")) * RATE_STEP_NL_H
         alarms = tuple(PumpAlarm(text, critical=True) for text in (*self._told("a"), *self._told("e")))
         raw, volume_nl = self._volume_nl()
         is_running = rate_nl_h > 0 and volume_nl != self._paused_at_nl
@@ -111,9 +115,9 @@ class FreseniusPump:
         The wire has no place for ``reason``: it is in the rig's record.
         """
         with suppress(DeviceError):  # it may have control already; if that was not it, PO is refused too
-            self._ask("MO;2")
+            self._ask("MO;2", parse_nothing)
         try:
-            self._ask("PO")
+            self._ask("PO", parse_nothing)
         except DeviceError as error:
             if error.code != NOT_NOW or self.interrogate().running:
                 raise
@@ -128,37 +132,37 @@ class FreseniusPump:
 
     def refresh(self) -> None:
         """Answer what the pump sent by itself, and ask it something."""
-        self._ask("LE;d")
+        self._ask("LE;d", parse_nothing)
 
     def close(self) -> None:
         self._link.close()
 
     def _volume_nl(self) -> tuple[bytes, int]:
-        message = self._ask("LE;r")
-        return message.raw, parse_variable(message, "r") * VOLUME_STEP_NL
+        raw, steps = self._ask("LE;r", lambda reply: (reply.raw, parse_variable(reply, "r")))
+        return raw, steps * VOLUME_STEP_NL
 
     def _told(self, name: str) -> list[str]:
         """A code of alarm or error, as a name; none if it is nought, or the pump has no such variable."""
         try:
-            code = parse_text(self._ask(f"LE;{name}"), name)
+            code = self._ask(f"LE;{name}", lambda reply: parse_text(reply, name))
         except DeviceError as error:
             if error.code not in UNKNOWN_VARIABLE:
                 raise
             return []
         return [f"{'alarm' if name == 'a' else 'error'}_{code.strip().lower()}"] if code.strip(" 0") else []
 
-    def _ask(self, command: str) -> Message:
-        """One command and the pump's message. The first of a session opens it. Never repeated."""
+    def _ask(self, command: str, parse: Callable[[Message], T]) -> T:
+        """One command and the pump's message, parsed. The first of a session opens it. Never repeated."""
         with self._link.alone():
             if not self._session_open:
                 if self._address:
                     with suppress(DeviceError):  # the base may be open already; if not, the module refuses
-                        self._exchange("0DC", 0)
-                self._exchange(f"{self._prefix}DC", self._address)
+                        self._exchange("0DC", 0, parse_nothing)
+                self._exchange(f"{self._prefix}DC", self._address, parse_nothing)
                 self._session_open = True
-            return self._exchange(f"{self._prefix}{command}", self._address)
+            return self._exchange(f"{self._prefix}{command}", self._address, parse)
 
-    def _exchange(self, text: str, address: int) -> Message:
+    def _exchange(self, text: str, address: int, parse: Callable[[Message], T]) -> T:
         sent = format_frame(text)
         try:
             self._answer(self._link.discard_input())
@@ -173,10 +177,11 @@ class FreseniusPump:
                     code=message.data,
                     received=message.raw,
                 )
+            return parse(message)
         except ExchangeError as error:
+            self._session_open = self._session_open and not isinstance(error, LinkLost)
             error.address, error.sent = self._link.address, sent
             raise
-        return message
 
     def _answer(self, pending: bytes) -> None:
         """Answer what came since the last exchange."""
@@ -228,3 +233,7 @@ class FreseniusPump:
         if message.kind in "EM":
             self._link.write(format_frame(f"{message.address or ''}{message.kind}"))
         return message
+
+
+def parse_nothing(message: Message) -> None:
+    """The message counts, not what it says."""

@@ -113,6 +113,7 @@ class ScpiLine:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._in_step = False  # whether the next line will answer the next question
+        self._sent = self._received = b""  # the last question and its reply
 
     def identify(self) -> Identity:
         """Clear the error queue and ask who it is."""
@@ -124,7 +125,7 @@ class ScpiLine:
         model = self.identify().model
         if not any(name in model for name in models):
             message = f"this is a '{model}', and the driver is for {', '.join(models)}"
-            raise DeviceError(message, code="model", address=self._link.address)
+            raise self.refused(message, "model")
 
     def check_language(self) -> None:
         """DeviceError when a Keithley instrument is set to another command set than SCPI (``*LANG?``)."""
@@ -133,7 +134,7 @@ class ScpiLine:
             message = (
                 f"the command set is {language}: set it to SCPI at the instrument, and switch it off and on"
             )
-            raise DeviceError(message, code="language", address=self._link.address)
+            raise self.refused(message, "language")
 
     def ask(self, question: str, parse: Callable[[bytes], T], within_ns: int = REPLY_WITHIN_NS) -> T:
         """One question and its reply, parsed."""
@@ -154,7 +155,9 @@ class ScpiLine:
         if errors:
             told = ", ".join(f"{number} {text}" for number, text in errors)
             message = f"the instrument refused: {told}"
-            raise DeviceError(message, code=str(errors[0][0]), address=self._link.address, sent=sent)
+            refusal = self.refused(message, str(errors[0][0]))
+            refusal.sent = sent
+            raise refusal
 
     def shows(self, header: str, value: Value) -> bool:
         """Whether ``header?`` tells ``value``."""
@@ -169,13 +172,19 @@ class ScpiLine:
         self.tell(f"{header} {format_value(value)}")
         if not self.shows(header, value):
             message = f"{header} was set to {format_value(value)} and reads back as something else"
-            raise DeviceError(message, code="read back", address=self._link.address)
+            raise self.refused(message, "read back")
+
+    def refused(self, message: str, code: str) -> DeviceError:
+        """What the reply to the last question means, as an error with the bytes of both."""
+        return DeviceError(
+            message, code=code, address=self._link.address, sent=self._sent, received=self._received
+        )
 
     def _get_in_step(self) -> Identity:
         deadline_ns = self._link.now_ns() + REPLY_WITHIN_NS
         self._in_step = False
         self._send("*CLS")
-        sent = self._send("*IDN?")
+        self._sent = self._send("*IDN?")
         late: list[bytes] = []  # replies to earlier questions
         while self._link.now_ns() <= deadline_ns:
             late.append(self._link.read_until(b"\n", deadline_ns, LINE_LIMIT))
@@ -183,21 +192,23 @@ class ScpiLine:
                 identity = parse_identity(late[-1])
             except ProtocolError:
                 continue
-            self._in_step = True
+            self._in_step, self._received = True, late[-1]
             return identity
         received = b"".join(late)
-        raise LinkTimeout("no identity in time", address=self._link.address, sent=sent, received=received)
+        raise LinkTimeout(
+            "no identity in time", address=self._link.address, sent=self._sent, received=received
+        )
 
     def _exchange(self, question: str, parse: Callable[[bytes], T], within_ns: int = REPLY_WITHIN_NS) -> T:
         self._in_step = False
         deadline_ns = self._link.now_ns() + within_ns
-        sent = self._send(question)
-        line = self._link.read_until(b"\n", deadline_ns, LINE_LIMIT)
+        self._sent = self._send(question)
+        self._received = self._link.read_until(b"\n", deadline_ns, LINE_LIMIT)
         try:
-            value = parse(line)
+            value = parse(self._received)
         except ExchangeError as error:
             self._in_step = isinstance(error, DeviceError)
-            error.address, error.sent = self._link.address, sent
+            error.address, error.sent = self._link.address, self._sent
             raise
         self._in_step = True
         return value

@@ -22,7 +22,7 @@ import math
 
 from rig.clock import NS_PER_S
 from rig.drivers.scpi_wire import ScpiLine, format_value, parse_flag, parse_numbers
-from rig.errors import DefinitionError, DeviceError, LimitRefused
+from rig.errors import DefinitionError, LimitRefused, LinkLost
 from rig.readings import ChannelReading, Identity
 from rig.transport import Link
 
@@ -65,21 +65,30 @@ class Keithley2450:
 
     def read(self) -> ChannelReading:
         """Voltage and current. DeviceError while the output is off, and when the current limit holds."""
+        try:
+            return self._reading()
+        except LinkLost:
+            self._ready = False  # whoever answers when the line is back is configured anew
+            raise
+
+    def close(self) -> None:
+        """The output stays as it is: whether the pump may lose its supply is not for a driver to say."""
+        self._link.close()
+
+    def _reading(self) -> ChannelReading:
         self._configure()
         if not self._line.shows(":OUTP", True):
-            raise DeviceError("the output is off", code="output off", address=self._link.address)
+            raise self._line.refused("the output is off", "output off")
         (voltage_v, current_a), raw = self._line.ask(
             ':READ? "defbuffer1",SOUR,READ', lambda line: (parse_numbers(line, 2), line), READ_WITHIN_NS
         )
         t_ns = self._link.now_ns()
         if self._line.ask(":SOUR:VOLT:ILIM:TRIP?", parse_flag):
             message = f"the current limit holds: {format_value(current_a)} A at {format_value(voltage_v)} V"
-            raise DeviceError(message, code="limit", address=self._link.address, received=raw)
+            refusal = self._line.refused(message, "limit")
+            refusal.received = raw
+            raise refusal
         return ChannelReading(t_ns, {"battery_voltage_v": voltage_v, "battery_current_a": current_a}, raw)
-
-    def close(self) -> None:
-        """The output stays as it is: whether the pump may lose its supply is not for a driver to say."""
-        self._link.close()
 
     def _configure(self) -> None:
         if self._ready:

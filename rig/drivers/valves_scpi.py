@@ -16,7 +16,7 @@ do: a relay that sticks is seen in the fluid only.
 from __future__ import annotations
 
 from rig.drivers.scpi_wire import ScpiLine, parse_flag
-from rig.errors import DeviceError, LimitRefused
+from rig.errors import LimitRefused
 from rig.readings import Identity
 from rig.transport import Link
 
@@ -40,7 +40,7 @@ class ScpiValves:
         self._line.tell(f"ROUT:{'CLOS' if on else 'OPEN'} {format_channel(channel)}")
         if self.is_on(channel) != on:
             message = f"channel {channel} was switched {'on' if on else 'off'} and reads back as the contrary"
-            raise DeviceError(message, code="read back", address=self._link.address)
+            raise self._line.refused(message, "read back")
 
     def is_on(self, channel: int) -> bool:
         return self._line.ask(f"ROUT:CLOS? {format_channel(channel)}", parse_flag)

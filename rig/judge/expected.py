@@ -27,6 +27,9 @@ LONGEST_S = 60 * 86400.0  # of a sample or a blank that is proposed
 FINEST = 1000.0  # times finer than the balance there is: no such one is proposed
 
 
+Weighed = FlowAccuracyCase | BolusCase
+
+
 @dataclass(frozen=True)
 class Expected:
     """One criterion before the run; U in % as the criterion's limit. ``remedies`` if it is too large, best first."""
@@ -112,6 +115,8 @@ def _ratio_text(ratio: float) -> str:
 
 
 def _of_case(case: Case, unit: UnitFile, weighing: Weighing) -> Iterator[Expected]:
+    if not isinstance(case, FlowAccuracyCase | BolusCase):
+        return
     for criterion in case.criteria:
         if criterion.quantity not in ("mean_error", "trumpet", "single_dose"):
             continue
@@ -120,7 +125,7 @@ def _of_case(case: Case, unit: UnitFile, weighing: Weighing) -> Iterator[Expecte
         yield replace(item, remedies=_remedies(criterion, case, weighing)) if item.is_weak else item
 
 
-def _uncertainty_pct(criterion: Criterion, case: Case, weighing: Weighing) -> float:
+def _uncertainty_pct(criterion: Criterion, case: Weighed, weighing: Weighing) -> float:
     """U of what the criterion is about, delivered as planned in the middle of the case, in %."""
     evaporation = _perfect_blanks(case, weighing)
     middle_s = case.duration_s / 2
@@ -141,12 +146,12 @@ def _uncertainty_pct(criterion: Criterion, case: Case, weighing: Weighing) -> fl
     return budget.expanded_uncertainty
 
 
-def _perfect_blanks(case: Case, weighing: Weighing) -> Evaporation:
+def _perfect_blanks(case: Weighed, weighing: Weighing) -> Evaporation:
     before_s, after_s = case.relax_s, case.duration_s - case.blank_s
     return Evaporation(_perfect_blank(before_s, case, weighing), _perfect_blank(after_s, case, weighing))
 
 
-def _perfect_blank(begin_s: float, case: Case, weighing: Weighing) -> Slope:
+def _perfect_blank(begin_s: float, case: Weighed, weighing: Weighing) -> Slope:
     t_s = np.linspace(begin_s, begin_s + case.blank_s, round(case.blank_s / case.blank_every_s) + 1)
     return slope(t_s, np.zeros_like(t_s), weighing.balance)
 
@@ -157,12 +162,12 @@ def half_width(limit: Limit) -> float:
     return (bounds[1] - bounds[0]) / 2 if len(bounds) == 2 else abs(bounds[0])
 
 
-def _remedies(criterion: Criterion, case: Case, weighing: Weighing) -> tuple[str, ...]:
+def _remedies(criterion: Criterion, case: Weighed, weighing: Weighing) -> tuple[str, ...]:
     """What would by itself bring the ratio to 4: a longer sample or window, longer blanks, a finer balance."""
     wanted_pct = half_width(criterion.limit) / GOOD_TEST_UNCERTAINTY_RATIO
     found: list[str] = []
 
-    def is_enough(case: Case, weighing: Weighing = weighing) -> bool:
+    def is_enough(case: Weighed, weighing: Weighing = weighing) -> bool:
         return _uncertainty_pct(criterion, case, weighing) <= wanted_pct
 
     if isinstance(case, FlowAccuracyCase) and criterion.quantity == "mean_error":

@@ -102,6 +102,9 @@ class Findings:
     budgets: dict[str, Budget] = field(default_factory=dict)
     trumpet: list[tuple[Window, float]] = field(default_factory=list)  # with its expanded uncertainty in %
     doses: list[Result] = field(default_factory=list)
+    counted: dict[str, tuple[int, str]] = field(
+        default_factory=dict
+    )  # breaches of what must never be, in words
     flags: list[Flag] = field(default_factory=list)
     witnesses: list[Result] = field(
         default_factory=list

@@ -8,12 +8,12 @@ from datetime import date
 from rig.analysis.decision import Outcome, worst
 from rig.analysis.trumpet import Window
 from rig.definitions.bench_file import BenchFile, UnitFile
-from rig.definitions.cases import BolusCase, Case
+from rig.definitions.cases import Case
 from rig.definitions.instruments import SHARED
 from rig.definitions.limits import Criterion
 from rig.definitions.plan_file import Plan
-from rig.judge.bolus import find_bolus
 from rig.judge.channels import channel_table
+from rig.judge.finders import FINDERS
 from rig.judge.findings import (
     NS_PER_S,
     Findings,
@@ -25,7 +25,6 @@ from rig.judge.findings import (
     measured,
     time_text,
 )
-from rig.judge.flow_accuracy import find_flow_accuracy
 from rig.judge.verdicts import capability_flags, verdict_on, without_value
 from rig.judge.witnesses import alarms_seen, logged_events
 from rig.record.case_data import CaseData, Record, RunRecord
@@ -95,8 +94,7 @@ def judge_case(
     """One entry of ``cases`` in results.json, JSON-able: what one case on one unit showed, and the
     verdicts.
     """
-    find = find_bolus if isinstance(case, BolusCase) else find_flow_accuracy
-    found: Findings = find(data, case, unit, bench, plan.reference_temperature_c)  # type: ignore[arg-type]
+    found = FINDERS[case.procedure](data, case, unit, bench, plan.reference_temperature_c)
     found.flags = [*_recorded_flags(data), *found.flags, *_calibration_flags(data, unit, run)]
     found.flags += _temperature_flags(data, bench, plan)
     criteria = [_criterion(criterion, data, found) for criterion in case.criteria]
@@ -140,6 +138,8 @@ def _criterion(criterion: Criterion, data: CaseData, found: Findings) -> Result:
         return without_value(criterion, ENDED.get(data.ended, Outcome.ERROR), reason)
     if criterion.quantity == "alarms":
         return _no_alarms(criterion, data)
+    if criterion.name in found.counted:
+        return _counted(criterion, *found.counted[criterion.name])
     value = found.values.get(criterion.name)
     if value is None:
         return without_value(criterion, Outcome.INCONCLUSIVE, found.unmeasured or "it was not measured")
@@ -152,12 +152,13 @@ def _criterion(criterion: Criterion, data: CaseData, found: Findings) -> Result:
 def _no_alarms(criterion: Criterion, data: CaseData) -> Result:
     """FAIL if any alarm was on during the case, with its name and time."""
     alarms = alarms_seen(data)
-    result = without_value(
-        criterion,
-        Outcome.FAIL if alarms else Outcome.PASS,
-        "; ".join(alarm.in_words(data.started_ns) for alarm in alarms),
-    )
-    return {**result, "value": len(alarms), "margin": -len(alarms)}
+    return _counted(criterion, len(alarms), "; ".join(alarm.in_words(data.started_ns) for alarm in alarms))
+
+
+def _counted(criterion: Criterion, count: int, words: str) -> Result:
+    """FAIL if what must never be was seen at all."""
+    result = without_value(criterion, Outcome.FAIL if count else Outcome.PASS, words)
+    return {**result, "value": count, "margin": -count}
 
 
 def _recorded_flags(data: CaseData) -> list[Flag]:

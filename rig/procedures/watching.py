@@ -7,7 +7,7 @@ from typing import Literal
 
 from rig.capabilities import RefreshedPump, UnitUnderTest
 from rig.clock import Clock, ns_from_s
-from rig.definitions.case_common import CommonCase
+from rig.definitions.case_common import WeighedCase
 from rig.errors import DeviceError, LimitRefused, RigError
 from rig.readings import MassReading, Prescription, PumpState
 from rig.record.case_recorder import CaseRecorder
@@ -69,7 +69,7 @@ class Watch:
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
-    def blank(self, which: Literal["before", "after"], case: CommonCase) -> None:
+    def blank(self, which: Literal["before", "after"], case: WeighedCase) -> None:
         """The steps "relax_…" and "blank_…": pump stopped, at rest, then weighed to see what evaporates."""
         self.recorder.step(f"relax_{which}", case.relax_s)
         self.unit.pump.stop("evaporation blank")

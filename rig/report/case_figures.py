@@ -38,7 +38,7 @@ def volume_unit(largest_ml: float) -> tuple[str, float]:
     return ("µL", 1e3) if largest_ml < 0.5 else ("mL", 1.0)
 
 
-def _spans(axes: Axes, data: CaseData, step: Step, zero_ns: int, flags: Sequence[Results]) -> None:
+def spans(axes: Axes, data: CaseData, step: Step, zero_ns: int, flags: Sequence[Results]) -> None:
     """Flagged intervals hatched; what was flagged stands in the table of flags."""
     for flag in flags:
         start_h, end_h = _hours(flag.get("start_s"), zero_ns), _hours(flag.get("end_s"), zero_ns)
@@ -130,7 +130,7 @@ def flow_over_time(
     x_limits = ((step.start_ns - data.started_ns) / NS_PER_H, (step.end_ns - data.started_ns) / NS_PER_H)
 
     def draw(axes: Axes) -> None:
-        _spans(axes, data, step, data.started_ns, flags)
+        spans(axes, data, step, data.started_ns, flags)
         _flow(axes, rate_of(volume), band, rate_ml_h, factor, 1.0, (x_limits[0], x_limits[1] or 1.0))
 
     return picture(draw, "time since the start of the case (h)", f"flow ({unit})", legend=5)
@@ -146,7 +146,7 @@ def residual(
     unit, factor = volume_unit(largest)
 
     def draw(axes: Axes) -> None:
-        _spans(axes, data, step, data.started_ns, flags)
+        spans(axes, data, step, data.started_ns, flags)
         axes.axhline(0.0, color=BLUE, linestyle="--", linewidth=0.9, label="programmed")
         if deviation.t_h.size:
             axes.plot(deviation.t_h, deviation.y * factor, color=BLACK, label="delivered − programmed")

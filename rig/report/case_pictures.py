@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rig.record.case_data import CaseData
 from rig.report import blocks, case_figures
 from rig.report.blocks import Block
+from rig.report.delivery_figures import delivered
 from rig.report.numbers import plus_minus
 from rig.report.series import weighing
 from rig.report.sources import Results, Sources, criterion_of
@@ -22,7 +25,7 @@ def pictures(sources: Sources, found: list[Results]) -> list[Block]:
         if data is None:
             continue
         together.append(data)
-        drawn += _boluses(result) if result["procedure"] == "bolus" else _flow(sources, result, data)
+        drawn += PICTURES.get(str(result["procedure"]), _delivered)(sources, result, data)
     blank = case_figures.blanks(together)
     if blank is not None:
         words = (
@@ -97,7 +100,7 @@ def _limits(result: Results) -> Limits:
     return limits
 
 
-def _boluses(result: Results) -> list[Block]:
+def _boluses(_sources: Sources, result: Results, _data: CaseData) -> list[Block]:
     doses = [dose for dose in result.get("doses") or [] if dose.get("deviation_pct") is not None]
     if not doses:
         return []
@@ -108,3 +111,20 @@ def _boluses(result: Results) -> list[Block]:
     ]
     words = f"{result['unit']}, {result['id']}: deviation of each bolus from the commanded volume, with the limits."
     return [blocks.figure(case_figures.boluses(doses, limits), words, words)]
+
+
+def _delivered(sources: Sources, result: Results, data: CaseData) -> list[Block]:
+    """Of any other procedure: what was weighed over the whole case."""
+    name = f"{result['unit']}, {result['id']}"
+    drawing = delivered(data, weighing(data, sources.plan, sources.bench), result.get("flags") or [])
+    if drawing is None:
+        return []
+    words = f"{name}: volume delivered since the start of the case, by weighing. Dashed: a new step. Hatched: flagged."
+    return [blocks.figure(drawing, words, f"{name}: delivered volume against time over the whole case.")]
+
+
+# The figures of a procedure; any other has the delivered volume over time.
+PICTURES: dict[str, Callable[[Sources, Results, CaseData], list[Block]]] = {
+    "flow_accuracy": _flow,
+    "bolus": _boluses,
+}

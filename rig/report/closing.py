@@ -7,6 +7,7 @@ from importlib.metadata import version
 from rig.report import blocks, wording
 from rig.report.blocks import Block
 from rig.report.numbers import number
+from rig.report.procedure_words import PROCEDURES
 from rig.report.sources import Sources
 
 NEVER = [
@@ -33,8 +34,8 @@ def not_tested(sources: Sources) -> Block:
     items = [f"{units}: {wording.listed(cases)} {ended}." for (ended, units), cases in early.items()]
     procedures = {str(case.procedure) for case in sources.plan.cases}
     items += [
-        f"{words[:1].upper()}{words[1:]}: the plan has no such case."
-        for name, words in wording.PROCEDURES.items()
+        f"{words.name[:1].upper()}{words.name[1:]}: the plan has no such case."
+        for name, words in PROCEDURES.items()
         if name not in procedures
     ]
     rates = sorted({case.rate_ml_h for case in sources.plan.cases if hasattr(case, "rate_ml_h")})

@@ -7,46 +7,11 @@ from typing import Any
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
 from rig.report.numbers import duration, number
+from rig.report.procedure_words import PROCEDURES
 from rig.report.sources import Sources
 
-FLOW_STEPS = [
-    "The pump unit, the balance and the flow sensor are asked who they are; calibration dates are "
-    "checked. A unit whose "
-    "instruments are out of calibration is refused before any liquid moves.",
-    "With the pump stopped, the tubing relaxes; then the balance is read at equal intervals: the "
-    "evaporation blank before.",
-    "The pump is programmed with the rate, and the prescription is read back from the pump and compared "
-    "with what was "
-    "commanded. If they differ, the case ends with an error.",
-    "The flow settles; the balance is read at the sample interval (start-up curve).",
-    "Analysis period: the balance is read at the sample interval, the flow sensor samples continuously, "
-    "the pump is asked "
-    "for state, alarms and its own log once a minute.",
-    "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again. Evaporation is "
-    "interpolated "
-    "between the blanks and added back; what they differ by beyond their own uncertainty goes into the budget.",
-    "Whatever happens, the case ends with the pump in its safe state.",
-]
-BOLUS_STEPS = [
-    "The pump unit, the balance and the flow sensor are asked who they are; calibration dates are "
-    "checked. A unit whose "
-    "instruments are out of calibration is refused before any liquid moves.",
-    "With the pump stopped, the tubing relaxes; then the balance is read at equal intervals: the "
-    "evaporation blank before.",
-    "For each bolus: the balance is read, the bolus is programmed and read back, the pump delivers it, "
-    "the wait after the "
-    "bolus passes, the balance is read again. The dose is the difference, corrected for evaporation.",
-    "After the last bolus the pump is stopped, the tubing relaxes, and the evaporation blank is weighed again.",
-    "Whatever happens, the case ends with the pump in its safe state.",
-]
-SOURCES_OF_METHOD = {
-    "flow_accuracy": "After IEC 60601-2-24:2012, 201.12.1.102 to 201.12.1.106. That standard excludes implantable "
-    "pumps, "
-    "and "
-    "ISO 14708-4 leaves the method to the maker: periods, sample interval and observation windows are "
-    "those of the plan.",
-    "bolus": "After IEC 60601-2-24:2012, 201.12.1.104 (successive boluses, each weighed).",
-}
+WITH_TIMES = ("flow_accuracy", "bolus")
+TOLD_ELSEWHERE = ("id", "procedure", "title", "verifies", "clauses", "rationale", "accept")
 DECISION = [
     "A value is judged with a guard band as wide as its expanded uncertainty, w = U at about 95 % "
     "coverage (ILAC-G8:09/2019, "
@@ -70,18 +35,35 @@ def method(sources: Sources) -> Block:
     procedures = dict.fromkeys(str(case.procedure) for case in sources.plan.cases)
     for procedure in procedures:
         cases = [case for case in sources.plan.cases if case.procedure == procedure]
-        words = {"flow_accuracy": FLOW_STEPS, "bolus": BOLUS_STEPS}.get(procedure, [])
-        inner: list[Block] = []
-        if procedure in SOURCES_OF_METHOD:
-            inner.append(blocks.paragraph(SOURCES_OF_METHOD[procedure]))
-        if words:
-            inner.append(blocks.steps(words))
-        inner.append(_times(procedure, cases))
+        words = PROCEDURES[procedure]
+        inner = [blocks.paragraph(words.source), blocks.steps(list(words.steps))]
+        inner.append(_times(procedure, cases) if procedure in WITH_TIMES else _as_written(sources, procedure))
         title = wording.procedure(procedure)
         parts.append(
             blocks.section(f"method-{len(parts) + 1}", title[:1].upper() + title[1:], inner, level=2)
         )
     return blocks.section("method", "Method", parts)
+
+
+def _as_written(sources: Sources, procedure: str) -> Block:
+    """Settings of the cases of one procedure, as the plan writes them."""
+    rows: list[list[Cell]] = []
+    for case in sources.plan.source.data.get("case", []):
+        if case.get("procedure") != procedure:
+            continue
+        settings = [(key, value) for key, value in case.items() if key not in TOLD_ELSEWHERE]
+        for place, (key, value) in enumerate(settings):
+            shown = (
+                ", ".join(f"{name} {part}" for name, part in value.items())
+                if isinstance(value, dict)
+                else value
+            )
+            rows.append(
+                [blocks.first_of(place, case["id"]), blocks.text(wording.plain(key)), blocks.text(shown)]
+            )
+    return blocks.table(
+        "Settings, as the plan writes them", ["Case", "Setting", "Value"], rows, [1.2, 1.2, 3.0]
+    )
 
 
 def _times(procedure: str, cases: list[Any]) -> Block:

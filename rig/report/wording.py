@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from rig.report.procedure_words import PROCEDURES
+
 OUTCOMES = (
     "PASS",
     "CONDITIONAL_PASS",
@@ -29,7 +31,6 @@ MEANINGS = {
     "share_inside": "how many of the boluses lie inside the limit the plan sets for this count",
     "claimed_delivery": "what the pump's own counter says it delivered, against what it was programmed to deliver",
 }
-PROCEDURES = {"flow_accuracy": "flow accuracy by weighing", "bolus": "single boluses by weighing"}
 ALARMS = {
     "MOTOR_STALL": "motor stall",
     "LOW_RESERVOIR": "low reservoir",
@@ -128,7 +129,7 @@ def event(code: str) -> str:
 
 def procedure(name: str) -> str:
     """A procedure in plain words."""
-    return PROCEDURES.get(name, plain(name))
+    return PROCEDURES[name].name if name in PROCEDURES else plain(name)
 
 
 def ending(name: str) -> str:

@@ -22,10 +22,13 @@ from rig.testing.check import DriverFaults, check_driver, driver_faults
 from rig.testing.class_shape import CAPABILITY_OF_ROLE, class_faults
 from rig.testing.hurt import Hurt, hurt_replies, unplugged_replies
 from rig.testing.lines import BadLine, ScriptedLink
-from rig.testing.talk import Talk
+from rig.testing.talk import NO_CHECKSUM, NO_NAMES, SHORT_CHECKSUM, Talk
 
 __all__ = [
     "CAPABILITY_OF_ROLE",
+    "NO_CHECKSUM",
+    "NO_NAMES",
+    "SHORT_CHECKSUM",
     "BadLine",
     "Campaign",
     "DriverFaults",

@@ -50,7 +50,7 @@ def hurt_driver(make: MakeDriver, talks: Sequence[Talk], frames: int, seed: int 
         for talk, place, reply in sound:
             for hurt in hurt_replies(dice, reply, talk.foreign):
                 campaign.frames += 1
-                _try(make, talk, {place: hurt}, campaign)
+                _try(make, talk, range(place, place + 1 + dice.randint(0, talk.repeats)), hurt, campaign)
     return campaign
 
 
@@ -85,10 +85,10 @@ def _sound_replies(make: MakeDriver, talk: Talk, campaign: Campaign) -> Iterator
             yield place, reply
 
 
-def _try(make: MakeDriver, talk: Talk, hurts: dict[int, Hurt], campaign: Campaign) -> None:
-    (hurt,) = hurts.values()
+def _try(make: MakeDriver, talk: Talk, places: Sequence[int], hurt: Hurt, campaign: Campaign) -> None:
+    """Hurt the replies to the requests at these places."""
     line, driver = talk.begin(make)
-    line.hurts = {place: hurt.arrivals for place, hurt in hurts.items()}
+    line.hurts = dict.fromkeys(places, hurt.arrivals)
     before, begun_ns = len(line.asked), line.t_ns
     value, failure = _call(talk, driver)
     if failure is None:

@@ -9,6 +9,11 @@ from typing import Any
 from rig.testing.lines import BadLine, Replies
 from rig.transport import Link
 
+# Why a field may be silently wrong.
+NO_CHECKSUM = "the protocol has no checksum: a digit may become another digit"
+NO_NAMES = "replies do not say what they answer: that to another question may be taken for it"
+SHORT_CHECKSUM = "the checksum has 8 bits: 1 damage in 256 fits it"
+
 MakeDriver = Callable[[Link], Any]
 
 
@@ -25,6 +30,7 @@ class Talk:
     field where ``truth`` is no mapping). A reply that is cut off, with nothing after it, must be told nevertheless.
     ``once``: how requests begin that no call may send twice (they dose).
     ``hurt``: how requests begin whose replies are to be hurt; empty: all that the call makes.
+    ``repeats``: how often the protocol lets the driver repeat a request; those replies are hurt as well.
     ``within_s``: the longest that the call may take, its own repetitions included.
     """
 
@@ -36,6 +42,7 @@ class Talk:
     untold: Mapping[str, str] = field(default_factory=dict)
     once: tuple[bytes, ...] = ()
     hurt: tuple[bytes, ...] = ()
+    repeats: int = 0
     within_s: float = 1.0
     prepare: Callable[[Any], Any] | None = None
 

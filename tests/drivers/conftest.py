@@ -1,79 +1,38 @@
-"""Scripted exchanges: what a driver must send, what it then receives. Leftovers on either side fail the test."""
+"""Scripted exchanges, and what every driver is asked on bad lines."""
 
 from __future__ import annotations
 
-import random
+import runpy
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rig.clock import NS_PER_S
+from rig.drivers import driver_class
 from rig.drivers.pump_rpu1 import Rpu1Pump
-from rig.errors import LinkTimeout, ProtocolError
-from rig.transport.buffered_link import BufferedLink
+from rig.testing import ScriptedLink, Talk
+from rig.transport import Link
+
+TALKS = {
+    name: talks
+    for path in sorted(Path(__file__).parent.glob("talks_*.py"))
+    for name, talks in runpy.run_path(str(path))["TALKS"].items()
+}
 
 
-class ScriptedLink:
-    """A :class:`rig.transport.Link` that knows beforehand what will be said. Silence ends at the deadline."""
+@pytest.fixture(scope="session")
+def all_talks() -> dict[str, tuple[list[Talk], dict[str, Any]]]:
+    """Sound exchanges with each driver, and what it is made with, by its name (and a variant of it)."""
+    return TALKS
 
-    address = "script://device"
 
-    def __init__(self, *exchanges: tuple[bytes, bytes]) -> None:
-        self.exchanges = list(exchanges)
-        self.arrived = b""
-        self.unasked = b""  # what a test puts here lies in the buffer before the next command
-        self.t_ns = 1_000
-        self.closed = False
-
-    def now_ns(self) -> int:
-        return self.t_ns
-
-    def alone(self):
-        return nullcontext()
-
-    def write(self, data: bytes) -> None:
-        assert self.exchanges, f"sent {data!r}, expected nothing more"
-        assert self.arrived == b"", f"left unread: {self.arrived!r}"
-        expected, reply = self.exchanges.pop(0)
-        assert data == expected
-        self.arrived = reply
-        self.t_ns += 5_000_000
-
-    def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
-        assert deadline_ns > self.t_ns - 2 * NS_PER_S
-        found = self.arrived.find(terminator)
-        if 0 <= found <= limit - len(terminator):
-            return self._take(found + len(terminator))
-        if len(self.arrived) >= limit:
-            raise ProtocolError("too long", received=self._take(limit))
-        raise self._silence(deadline_ns)
-
-    def read_exactly(self, count: int, deadline_ns: int) -> bytes:
-        if len(self.arrived) < count:
-            raise self._silence(deadline_ns)
-        return self._take(count)
-
-    def discard_input(self) -> bytes:
-        assert self.arrived == b"", f"left unread: {self.arrived!r}"
-        unasked, self.unasked = self.unasked, b""
-        return unasked
-
-    def close(self) -> None:
-        self.closed = True
-
-    def finish(self) -> None:
-        assert not self.exchanges, f"never sent: {self.exchanges}"
-        assert self.arrived == b"", f"left unread: {self.arrived!r}"
-
-    def _take(self, count: int) -> bytes:
-        taken, self.arrived = self.arrived[:count], self.arrived[count:]
-        return taken
-
-    def _silence(self, deadline_ns: int) -> LinkTimeout:
-        self.t_ns = max(self.t_ns, deadline_ns)
-        return LinkTimeout("silence", address=self.address, received=self._take(len(self.arrived)))
+@pytest.fixture(params=TALKS)
+def driver_with_talks(request: pytest.FixtureRequest) -> tuple[Callable[[Link], Any], list[Talk]]:
+    """How a driver is made with its link, and its talks; once for each driver."""
+    talks, options = TALKS[request.param]
+    driver = driver_class(request.param.split()[0])
+    return (lambda link: driver(link, **options)), talks
 
 
 @pytest.fixture
@@ -88,63 +47,6 @@ def scripted() -> Iterator[Callable[..., ScriptedLink]]:
     yield make
     for link in links:
         link.finish()
-
-
-class BadLine(BufferedLink):
-    """Each request is answered by the next of ``answers``: (delay in ns, bytes) pairs; when there are none, by what
-    ``replies`` has for it. Time passes only in waiting."""
-
-    def __init__(self) -> None:
-        self.t_ns, self.answers, self.replies, self.due = 0, [], {}, []
-        super().__init__("bad://line", self, lambda t_ns, direction, data: None)
-
-    def now_ns(self) -> int:
-        return self.t_ns
-
-    def _send(self, data: bytes) -> None:
-        answer = self.answers.pop(0) if self.answers else [(5_000_000, self.replies.get(data, b""))]
-        self.due += [(self.t_ns + delay_ns, heard) for delay_ns, heard in answer if heard]
-        self.due.sort(key=lambda arrival: arrival[0])
-
-    def _receive(self, deadline_ns: int) -> bytes:
-        if not self.due or self.due[0][0] > max(deadline_ns, self.t_ns):
-            self.t_ns = max(self.t_ns, deadline_ns)
-            return b""
-        at_ns, heard = self.due.pop(0)
-        self.t_ns = max(self.t_ns, at_ns)
-        return heard
-
-    def _release(self) -> None:
-        self.due.clear()
-
-
-@pytest.fixture(scope="session")
-def bad_line() -> type[BadLine]:
-    """A line on which the test says what is heard, and when."""
-    return BadLine
-
-
-@pytest.fixture(scope="session")
-def hurts() -> Callable[..., Iterator[list[tuple[int, bytes]]]]:
-    """All kinds of hurt replies, one of each kind at each byte."""
-    return hurt_replies
-
-
-def hurt_replies(
-    dice: random.Random, sound: bytes, foreign: list[bytes]
-) -> Iterator[list[tuple[int, bytes]]]:
-    """What may come instead of ``sound``, with it or around it."""
-    for index in range(len(sound)):
-        noise, other = dice.randbytes(dice.randrange(1, 20)), dice.choice(foreign)
-        yield [(5_000_000, sound[:index] + dice.choice([b"", b"\n", b"\r\n", noise, other]))]  # truncated
-        yield [
-            (5_000_000, sound[:index] + bytes([sound[index] ^ dice.randrange(1, 256)]) + sound[index + 1 :])
-        ]
-        yield [(5_000_000, sound[:index] + other + sound[index:])]  # interleaved
-        yield [(5_000_000, sound[:index]), (dice.randrange(2 * NS_PER_S), noise + sound[index:])]
-        yield [(dice.randrange(3 * NS_PER_S), sound), (dice.randrange(3 * NS_PER_S), sound)]  # late, doubled
-        yield [(dice.randrange(NS_PER_S), other), (dice.randrange(2 * NS_PER_S), dice.choice([noise, sound]))]
-        yield [(5_000_000, dice.randbytes(dice.randrange(600)) + dice.choice([b"", b"\n", b"\n" + sound]))]
 
 
 def crc16_bit_by_bit(text: bytes) -> int:

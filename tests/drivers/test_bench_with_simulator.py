@@ -50,7 +50,7 @@ class Stand:
         self.pump.program(Prescription("continuous", rate_nl_h=rate_nl_h))
 
 
-@pytest.fixture(params=["sim"])
+@pytest.fixture(params=["sim", "sim+visa"])
 def scheme(request):
     return request.param
 

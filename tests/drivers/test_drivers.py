@@ -8,32 +8,16 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import rig.drivers
-from rig import capabilities
 from rig.drivers import DRIVERS, driver_class, driver_places
 from rig.errors import DefinitionError
-
-CAPABILITY = {
-    "pump": capabilities.InfusionPump,
-    "balance": capabilities.Balance,
-    "flow": capabilities.FlowSensor,
-    "pressure": capabilities.Monitor,
-    "current": capabilities.Monitor,
-    "environment": capabilities.Monitor,
-    "supply": capabilities.PowerSupply,
-    "bath": capabilities.Thermostat,
-    "valves": capabilities.Valves,
-}
+from rig.testing import class_faults
 
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 def test_driver_fulfils_the_capability_of_its_role(name):
     driver = driver_class(name)
-    for method in inspect.getmembers(CAPABILITY[driver.ROLE], inspect.isfunction):
-        if not method[0].startswith("_"):
-            wanted, offered = inspect.signature(method[1]), inspect.signature(getattr(driver, method[0]))
-            assert list(wanted.parameters) == list(offered.parameters), method[0]
+    assert class_faults(driver) == []
     assert name.startswith(driver.ROLE)
-    assert driver.DEFAULT_BAUD in {4800, 9600, 19200, 38400, 115200}
 
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))

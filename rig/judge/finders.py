@@ -1,0 +1,17 @@
+"""What looks through the record of a case, by its procedure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.judge.bolus import find_bolus
+from rig.judge.findings import Findings
+from rig.judge.flow_accuracy import find_flow_accuracy
+from rig.record.case_data import CaseData
+
+# The record, the case (of the procedure's own model), the unit, the bench, the reference temperature in °C.
+Finder = Callable[[CaseData, Any, UnitFile, BenchFile, float], Findings]
+
+FINDERS: dict[str, Finder] = {"flow_accuracy": find_flow_accuracy, "bolus": find_bolus}

@@ -1,0 +1,63 @@
+"""What the report says of each procedure: its name, after what it was done, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+IDENTIFIED = (
+    "The pump unit, the balance and the flow sensor are asked who they are; calibration dates are "
+    "checked. A unit whose instruments are out of calibration is refused before any liquid moves."
+)
+BLANK_BEFORE = (
+    "With the pump stopped, the tubing relaxes; then the balance is read at equal intervals: the "
+    "evaporation blank before."
+)
+SAFE = "Whatever happens, the case ends with the pump in its safe state."
+
+
+@dataclass(frozen=True)
+class ProcedureWords:
+    "``name`` as in a sentence; ``source``: the standard and clause; ``steps`` in order, a sentence or"
+
+    "two each."
+
+    name: str
+    source: str
+    steps: tuple[str, ...]
+
+
+PROCEDURES = {
+    "flow_accuracy": ProcedureWords(
+        "flow accuracy by weighing",
+        "After IEC 60601-2-24:2012, 201.12.1.102 to 201.12.1.106. That standard excludes implantable "
+        "pumps, and ISO 14708-4 leaves the method to the maker: periods, sample interval and observation"
+        " windows are those of the plan.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump is programmed with the rate, and the prescription is read back from the pump and "
+            "compared with what was commanded. If they differ, the case ends with an error.",
+            "The flow settles; the balance is read at the sample interval (start-up curve).",
+            "Analysis period: the balance is read at the sample interval, the flow sensor samples "
+            "continuously, the pump is asked for state, alarms and its own log every few minutes.",
+            "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again. "
+            "Evaporation is interpolated between the blanks and added back; what they differ by beyond "
+            "their own uncertainty goes into the budget.",
+            SAFE,
+        ),
+    ),
+    "bolus": ProcedureWords(
+        "single boluses by weighing",
+        "After IEC 60601-2-24:2012, 201.12.1.104 (successive boluses, each weighed).",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "For each bolus: the balance is read, the bolus is programmed and read back, the pump "
+            "delivers it, the wait after the bolus passes, the balance is read again. The dose is the "
+            "difference, corrected for evaporation.",
+            "After the last bolus the pump is stopped, the tubing relaxes, and the evaporation blank is "
+            "weighed again.",
+            SAFE,
+        ),
+    ),
+}
