@@ -62,8 +62,8 @@ class InstrumentFile(Table):
 
     @property
     def is_in_process(self) -> bool:
-        """At a ``sim:`` address: served by the rig itself, in virtual time."""
-        return self.address.startswith("sim:")
+        """At a ``sim:`` or ``sim+visa:`` address: served by the rig itself, in virtual time."""
+        return self.address.startswith(("sim:", "sim+visa:"))
 
     @property
     def is_asked_of_operator(self) -> bool:
@@ -78,7 +78,7 @@ class InstrumentFile(Table):
             r"visa://(?:ASRL(.+)::INSTR|TCPIP[0-9]*::(.+)::([0-9]+)::SOCKET)", bare, re.I
         ):
             bare = visa.group(1) or f"{visa.group(2)}:{visa.group(3)}"
-        return re.sub(r"^(serial|socket)://", "", bare, flags=re.I).lower()
+        return re.sub(r"^(serial|socket|sim|sim\+visa)://", "", bare, flags=re.I).lower()
 
     @property
     def accuracy(self) -> dict[str, float]:

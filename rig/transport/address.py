@@ -8,6 +8,7 @@
     visa://TCPIP::192.168.0.20::8001::SOCKET                 a VISA TCP resource
     operator://console                                       a person at the terminal, for manual instruments
     sim://SN0001/balance                                     a simulated instrument, in process
+    sim+visa://SN0001/current                                the same through pyvisa
 
 Of the options after ``?`` each is optional; what is not given is the driver's default. A further one,
 ``handshake=xonxoff`` or ``rtscts``, is for ``serial://`` only: the VISA back end in use does not know it.
@@ -21,7 +22,7 @@ from typing import Literal
 
 from rig.errors import DefinitionError
 
-Kind = Literal["serial", "socket", "visa", "operator", "sim"]
+Kind = Literal["serial", "socket", "visa", "operator", "sim", "sim+visa"]
 
 FORMS = "serial:///dev/ttyUSB0?baud=9600, socket://host:port, visa://ASRL/dev/ttyUSB0::INSTR, sim://name"
 BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
@@ -104,11 +105,11 @@ def parse_address(text: str) -> Address:
             if rest != "console":
                 raise DefinitionError(f"address '{text}' names no operator", hint="write operator://console")
             return Address(text, "operator", place)
-        case "sim":
+        case "sim" | "sim+visa":
             _refuse_options(text, options)
             if not place.strip("/"):
                 raise DefinitionError(f"address '{text}' names no simulated instrument")
-            return Address(text, "sim", place)
+            return Address(text, "sim" if scheme == "sim" else "sim+visa", place)
         case _:
             raise DefinitionError(f"address '{text}' begins with '{scheme}://'", hint=f"known are {FORMS}")
 

@@ -24,11 +24,11 @@ def open_link(
 ) -> Link:
     """Open the line that ``address`` names; the keywords say what the address does not say of the framing.
 
-    ``sim://`` needs ``sim_port`` and virtual time; all other lines need real time. The same port opened twice
-    is one line with a lock (:mod:`rig.transport.shared_link`). Raises DefinitionError, LinkLost.
+    ``sim://`` and ``sim+visa://`` need ``sim_port`` and virtual time; all other lines need real time. The same port
+    opened twice is one line with a lock (:mod:`rig.transport.shared_link`). Raises DefinitionError, LinkLost.
     """
     parsed = parse_address(address)
-    if parsed.kind == "sim":
+    if parsed.kind in ("sim", "sim+visa"):
         return _open_sim(parsed, clock, sink, sim_port)
     if clock.kind == "virtual":
         raise DefinitionError(f"address '{address}' is a real line, which cannot be used in virtual time")
@@ -65,10 +65,15 @@ def _opener(address: Address, clock: Clock, sink: WireSink, default: Framing) ->
 
 def _open_sim(address: Address, clock: Clock, sink: WireSink, sim_port: WirePort | None) -> Link:
     from rig.clock.virtual import VirtualClock
-    from rig.transport.sim_link import SimLink
 
     if sim_port is None:
         raise DefinitionError(f"address '{address.text}' names no simulated instrument of this bench")
     if not isinstance(clock, VirtualClock):
         raise DefinitionError(f"address '{address.text}' is simulated in process, which needs virtual time")
-    return SimLink(address.text, clock, sink, sim_port)
+    if address.kind == "sim":
+        from rig.transport.sim_link import SimLink
+
+        return SimLink(address.text, clock, sink, sim_port)
+    from rig.transport.visa_virtual import open_virtual_visa
+
+    return open_virtual_visa(address, clock, sink, sim_port)

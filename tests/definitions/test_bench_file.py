@@ -121,6 +121,18 @@ def test_the_same_port_in_other_words(
         load_bench(write(bench=text)["bench"])
 
 
+def test_through_pyvisa_is_in_process_too_and_the_same_port(
+    spoil: Callable[..., str], write: Callable[..., dict[str, Path]]
+) -> None:
+    text = spoil("bench", "", "").replace("sim://SN1/flow", "sim+visa://SN1/flow")
+    bench = load_bench(write(bench=text)["bench"])
+    assert bench.is_in_process
+    assert bench.units[0].flow is not None
+    assert bench.units[0].flow.is_simulated
+    with pytest.raises(DefinitionError, match="is taken by SN1's balance"):
+        load_bench(write(bench=text.replace("SN1/flow", "SN1/balance"))["bench"])
+
+
 def test_two_numbered_devices_share_a_line(
     spoil: Callable[..., str], write: Callable[..., dict[str, Path]]
 ) -> None:
