@@ -47,8 +47,13 @@ def find_thermal_drift(
     return [found], series.with_mass(series.mended_g - with_it.per_x_g * (temperature_c - temperature_c[0]))
 
 
-def find_excursion(series: Series, stretches: Stretches, least_g: float | None) -> list[Hazard]:
-    """The stretch, within the steady part, in which the flow is on another level; else a slow wave of the weight."""
+def find_excursion(
+    series: Series, stretches: Stretches, least_g: float | None, chance_of_drift: float
+) -> list[Hazard]:
+    """The stretch, within the steady part, in which the flow is on another level; else a slow wave of the weight.
+
+    Nothing if the flow drifts all along (the probability of so large a drift without one) and that fits better.
+    """
     begin_s, end_s = float(series.t_s[0]), float(series.t_s[-1])
     # What is left of a start-up or a running empty beside them is theirs.
     from_s = stretches.steady_from_s + 2.0 * (stretches.steady_from_s - begin_s)
@@ -58,7 +63,7 @@ def find_excursion(series: Series, stretches: Stretches, least_g: float | None) 
     material_g = max(_material_g(series, least_g), 2.0 * series.packet_g)
     off = flow_excursion(t_s, mass_g) if len(t_s) > 2 else None
     wave = flow_wave(t_s, mass_g) if len(t_s) > 2 else None
-    if off is None or wave is None:
+    if off is None or wave is None or chance_of_drift < min(off.chance, wave.chance):
         return []
     if off.chance < wave.chance:
         if off.chance >= _CHANCE or abs(off.size_g) < material_g:

@@ -78,7 +78,8 @@ def find_hazards(
     if temperature_c is not None:
         thermal, calm = find_thermal_drift(calm, temperature_c, least_g)
         found += thermal
-    found += _drifts(calm, stretches, period_s) or find_excursion(calm, stretches, least_g)
+    drifts, chance = _drifts(calm, stretches, period_s)
+    found += find_excursion(calm, stretches, least_g, chance) or drifts
     found += find_at_rest(series)
     found += _far_from_rate(series, stretches, density_g_ml, rate_ml_h)
     if series.packet_g:
@@ -95,8 +96,10 @@ def _belongs_to(jump: Hazard, stretches: list[Hazard]) -> bool:
     )
 
 
-def _drifts(series: Series, stretches: Stretches, period_s: tuple[float, float] | None) -> list[Hazard]:
-    """Drift in the analysis period, and over the whole steady part of the log if that is longer."""
+def _drifts(
+    series: Series, stretches: Stretches, period_s: tuple[float, float] | None
+) -> tuple[list[Hazard], float]:
+    """Drift in the analysis period, and over the whole steady part of the log if that is longer; and its chance."""
     mass_g = bridged(series, stretches.unusual)
     whole = (stretches.steady_from_s, stretches.steady_to_s)
     first, last = period_s or whole
@@ -113,7 +116,8 @@ def _drifts(series: Series, stretches: Stretches, period_s: tuple[float, float] 
             alone = f"{slope.change_pct:+.2g} % (± {slope.expanded_pct:.2g} %)"
             by_itself = f"; the analysis period by itself shows {alone}"
         found.append(_drift(over_all, whole, by_itself))
-    return found
+    slopes = (slope, over_all) if found else ()
+    return found, min((each.chance for each in slopes if each is not None), default=1.0)
 
 
 def _slope(t_s: Floats, mass_g: Floats, span_s: tuple[float, float]) -> Slope | None:

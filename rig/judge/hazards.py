@@ -16,14 +16,14 @@ from rig.analysis.gravimetry import Slope
 from rig.analysis.log_hazards import find_hazards
 from rig.analysis.log_series import Hazard
 from rig.judge.findings import NS_PER_S, Flag, Kind, doubted_intervals, time_text
-from rig.judge.period import Floats, Period
+from rig.judge.period import MATERIAL_CHANGE_PCT, Floats, Period
 from rig.judge.pump_claims import NL_PER_ML
 from rig.judge.weighing import the_step
 from rig.judge.witnesses import sensor_means_ml_h
 from rig.record.case_data import CaseData
 
 # Said elsewhere with stated uncertainties (missing readings, a trend), or no more than a failed criterion says.
-_SAID_ELSEWHERE = frozenset({"gap", "drift", "far_from_rate"})
+_SAID_ELSEWHERE = frozenset({"gap", "far_from_rate"})
 _BALANCE = frozenset({"tare", "container_change", "flat"})  # no flow looks so
 CHANGES_OF_FLOW = frozenset({
     "step", "edge_step", "disturbed_reading", "stop", "reverse_flow", "surge", "low_flow", "high_flow", "start_up",
@@ -61,7 +61,7 @@ def hazard_flags(data: CaseData, period: Period, said: list[Flag]) -> list[Flag]
     flags = [
         _flag(data, hazard, period, temperature_c)
         for hazard in found
-        if hazard.name not in _SAID_ELSEWHERE and not _is_said(hazard, said)
+        if hazard.name not in _SAID_ELSEWHERE and not _is_said(hazard, said) and not _is_trend(hazard)
     ]
     return [*flags, *_blank_flags(data, period), *clock_flags(data)]
 
@@ -75,6 +75,11 @@ def _is_said(hazard: Hazard, said: list[Flag]) -> bool:
         for begin, end in [*faults, *doubted_intervals(said)]
     )
     return hazard.name in _BALANCE | CHANGES_OF_FLOW and shared_ns >= 0.5 * (end_ns - start_ns)
+
+
+def _is_trend(hazard: Hazard) -> bool:
+    """A drift so large that the two halves are compared by their uncertainties."""
+    return hazard.name == "drift" and abs(hazard.size) / 2 > MATERIAL_CHANGE_PCT
 
 
 def _flag(data: CaseData, hazard: Hazard, period: Period, temperature_c: Floats | None) -> Flag:

@@ -132,7 +132,8 @@ def test_campaign(judge_with: Judge) -> None:
         for size in SIZES:
             flagged, missed = tried(judge_with, fault, size, range(200), expanded_pct)
             cells.append(f"{flagged / 2:g} %")
-            unseen += [(fault, size, seed) for seed in missed]
+            if size > 1:  # what is no larger than U is what U is stated for
+                unseen += [(fault, size, seed) for seed in missed]
         rows.append(f"| {words} | {' | '.join(cells)} |")
     table = "\n".join(
         [
@@ -141,7 +142,7 @@ def test_campaign(judge_with: Judge) -> None:
             *rows,
             "",
             f"False alarms: {len(false)} of {clean} clean cases ({100 * len(false) / clean:.2g} %). "
-            f"Verdicts flipped unseen: {len(unseen)} of {len(SIZES) * len(FAULTS) * 200}.",
+            f"Verdicts flipped unseen: {len(unseen)} of {2 * len(FAULTS) * 200} by faults of 3 U and more.",
         ]
     )
     block = re.compile(r"(<!-- campaign: cases -->\n).*?(<!-- end -->)", re.DOTALL)
