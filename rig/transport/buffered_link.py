@@ -23,6 +23,7 @@ class BufferedLink(ABC):
     def __init__(self, address: str, clock: Clock, sink: WireSink) -> None:
         self.address = address
         self.note = ""
+        self.lost = False  # whether the port went away; it does not come back by itself
         self.sink = sink
         self._clock = clock
         self._buffer = bytearray()
@@ -116,6 +117,7 @@ class BufferedLink(ABC):
 
     def _lost(self, why: str) -> LinkLost:
         """The one error for a port that went away, with what had come until then."""
+        self.lost = True
         received = self._take(len(self._buffer))
         return LinkLost(
             f"the line was lost ({why}): check the cable and that the instrument is on",

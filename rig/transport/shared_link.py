@@ -2,6 +2,9 @@
 
 Several pump units may hang on one RS-485 line and be asked by one thread each. What a share sends and
 receives goes into that instrument's own wire record.
+
+A line that was lost (LinkLost) is opened again at the same address when the next exchange begins, once for each: it is
+not there yet, or it works. The exchange that lost it is never carried on, and nothing is sent again by the link.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rig.errors import DefinitionError, LinkLost
-from rig.transport import Link, WireSink
+from rig.transport import WireSink
 from rig.transport.address import Framing
 from rig.transport.buffered_link import BufferedLink
 
@@ -22,10 +25,25 @@ _lines_lock = threading.Lock()
 class _Line:
     """An open link, how it is framed, who may speak now, and how many use it."""
 
-    def __init__(self, link: BufferedLink, framing: Framing) -> None:
-        self.link, self.framing = link, framing
+    def __init__(self, open_line: Callable[[], BufferedLink], framing: Framing) -> None:
+        self.link, self.framing = open_line(), framing
         self.lock = threading.RLock()
         self.users = 0
+        self._open_line = open_line
+        self._depth = 0  # of exchanges within each other
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """What happens inside is one exchange. Raises LinkLost when the line was lost and is not there again."""
+        if self.link.lost and not self._depth:
+            self.link.close()
+            self.link = self._open_line()
+            self.link.note = f"{self.link.note}; was lost and opened again".removeprefix("; ")
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
 
 
 def share(
@@ -38,7 +56,7 @@ def share(
     with _lines_lock:
         line = _lines.get(key)
         if line is None:
-            line = _lines[key] = _Line(open_line(), framing)
+            line = _lines[key] = _Line(open_line, framing)
         elif line.framing != framing:
             raise DefinitionError(
                 f"address '{address}' asks for {framing}, "
@@ -54,7 +72,6 @@ class SharedLink:
     def __init__(self, key: str, line: _Line, address: str, sink: WireSink) -> None:
         self.address = address
         self._key, self._line, self._sink = key, line, sink
-        self._link: Link = line.link
         self._closed = False
 
     @property
@@ -62,31 +79,32 @@ class SharedLink:
         return self._line.link.note
 
     def now_ns(self) -> int:
-        return self._link.now_ns()
+        return self._line.link.now_ns()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         if self._closed:
             raise LinkLost("the link is closed", address=self.address)
         with self._line.lock:
-            self._line.link.sink = self._sink
-            yield
+            with self._line.exchange():
+                self._line.link.sink = self._sink
+                yield
 
     def write(self, data: bytes) -> None:
         with self.alone():
-            self._link.write(data)
+            self._line.link.write(data)
 
     def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
         with self.alone():
-            return self._link.read_until(terminator, deadline_ns, limit)
+            return self._line.link.read_until(terminator, deadline_ns, limit)
 
     def read_exactly(self, count: int, deadline_ns: int) -> bytes:
         with self.alone():
-            return self._link.read_exactly(count, deadline_ns)
+            return self._line.link.read_exactly(count, deadline_ns)
 
     def discard_input(self) -> bytes:
         with self.alone():
-            return self._link.discard_input()
+            return self._line.link.discard_input()
 
     def close(self) -> None:
         with _lines_lock:
