@@ -12,7 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from rig.analysis.drug_dose import dose_budget, volume_budget
 from rig.analysis.trumpet import Window, trumpet
+from rig.analysis.uncertainty import Budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import FlowAccuracyCase
 from rig.errors import DefinitionError
@@ -100,6 +102,10 @@ def _errors(
     found.budgets["mean_error"] = mean
     found.values["mean_error"] = Value.of(mean, without if doubts else None)
     found.measurements |= _measurements(data, unit, period)
+    if case.concentration_ug_ml is not None:
+        drug = _delivered_drug(period, case.concentration_ug_ml)
+        found.budgets["delivered_drug"] = drug
+        found.measurements["delivered_drug"] = Value.of(drug)
     for window in _trumpet(found, case, period):
         budget = window_budget(window, period)
         found.trumpet.append((window, budget.expanded_uncertainty))
@@ -109,6 +115,12 @@ def _errors(
                 other = window_without(window, budget, limit, sound, bad) if doubts else None
                 found.budgets[criterion.name] = budget
                 found.values[criterion.name] = window_value(window, budget, limit, other)
+
+
+def _delivered_drug(period: Period, concentration_ug_ml: float) -> Budget:
+    """Drug delivered a day: mean flow times the concentration that the plan states, taken as exact."""
+    a_day = replace(volume_budget(period.mean_error, 24 * period.rate_ml_h), unit="mL/day")
+    return dose_budget(a_day, concentration_ug_ml, 0.0, source="stated in the plan: taken as exact")
 
 
 def _without(data: CaseData, period: Period, doubts: list[Interval]) -> Period | None:

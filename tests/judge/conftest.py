@@ -339,7 +339,13 @@ def run_of(
 def made() -> SimpleNamespace:
     """The makers above, for tests that cannot import them."""
     return SimpleNamespace(
-        World=World, steady=steady_case, doses=dose_case, run=run_of, bench=write_bench, bench_text=BENCH
+        World=World,
+        steady=steady_case,
+        doses=dose_case,
+        run=run_of,
+        bench=write_bench,
+        bench_text=BENCH,
+        plan_text=PLAN,
     )
 
 

@@ -256,3 +256,20 @@ def test_the_limit_is_too_tight_for_the_balance(made, plan, tmp_path) -> None:
     assert "not capable" in criterion(result, "mean_error")["reason"]
     assert {"measurement_not_capable"} <= set(flags(result))
     assert criterion(result, "mean_error")["test_uncertainty_ratio"] < 1
+
+
+def test_a_case_with_a_drug_tells_its_dose(made, bench) -> None:
+    from rig.definitions.plan_file import plan_from_text
+    from rig.judge import judge_case
+
+    drug = 'drug = { name = "baclofen", concentration = "2000 ug/mL" }'
+    text = made.plan_text.replace('rate = "0.5 mL/day"', f'dose = "1000 ug/day"\n{drug}')
+    plan = plan_from_text(text, "test.plan.toml")
+    data = made.steady(made.World(error_pct=3.0))
+    result = judge_case(data, plan.case("steady"), bench.units[0], made.run(data), bench, plan)
+
+    dose, error = result["measurements"]["delivered_drug"], result["measurements"]["mean_error"]
+    assert dose["unit"] == "ug/day"
+    assert dose["value"] == pytest.approx(1000 * (1 + error["value"] / 100), rel=1e-4)
+    assert dose["expanded_uncertainty"] == pytest.approx(10 * error["expanded_uncertainty"], rel=1e-4)
+    assert result["budgets"]["delivered_drug"]["components"][-1]["name"] == "drug concentration"
