@@ -51,6 +51,18 @@ def _budget(title: str, budget: Results) -> Block:
             blocks.text(" "),
         ]
     )
+    if drawn := budget.get("monte_carlo"):
+        ends = " to ".join(number(drawn[end], unit, digits=4) for end in ("low", "high"))
+        stands = "U stands up to it" if drawn["agrees"] else "U DIFFERS by more than 5 %"
+        rows.append(
+            [
+                blocks.strong("Monte Carlo"),
+                blocks.text(f"JCGM 101, {drawn['trials']} trials: 95 % from {ends}; {stands}"),
+                *[blocks.text(" ")] * 3,
+                blocks.uncertainty(drawn["standard_uncertainty"], unit),
+                *[blocks.text(" ")] * 2,
+            ]
+        )
     return blocks.table(
         title,
         ["Component", "Source", "Value", "u", "Sensitivity", "Contribution", "ν", "Distribution"],

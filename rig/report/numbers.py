@@ -16,7 +16,15 @@ SMALLER = (  # unit, below which value, times what, in which unit; the first tha
     ("mL", 0.1, 1e3, "µL"),
     ("mL/h", 0.01, 1e3, "µL/h"),
 )
-SPELLED = {"degC": "°C", "uL": "µL", "ug": "µg", "ug/h": "µg/h", "ug/mL": "µg/mL", "1": ""}
+SPELLED = {
+    "degC": "°C",
+    "uL": "µL",
+    "ug": "µg",
+    "ug/h": "µg/h",
+    "ug/day": "µg/day",
+    "ug/mL": "µg/mL",
+    "1": "",
+}
 
 
 def _fixed(value: float, exponent: int, signed: bool = False) -> str:
