@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from rig.readings import (
     Battery,
@@ -24,6 +24,7 @@ from rig.readings import (
     PumpEvent,
     PumpLimits,
     PumpState,
+    SafeState,
 )
 
 
@@ -186,6 +187,13 @@ class Valves(Instrument, Protocol):
         """What the board says of one channel."""
 
 
+class SafetySwitch(Protocol):
+    """A valve, relay or supply by which a pump is made safe."""
+
+    def switch(self, safe: bool) -> None:
+        """Switch, and ask whether it did."""
+
+
 class WatchedMonitor(Protocol):
     """A monitor as a bench hands it out."""
 
@@ -201,7 +209,8 @@ class WatchedMonitor(Protocol):
 class UnitUnderTest:
     """One pump unit on the bench with the instruments that watch it.
 
-    ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares.
+    ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares;
+    ``switched`` is what diverts its flow or cuts its power, where that is its safe state.
     ``monitors`` and ``valves`` by role, the unit's own and those it shares with the others of the bench.
     ``pump_asked_every_s``: how often the pump is interrogated while a case runs; None: only where a step ends.
     """
@@ -210,8 +219,9 @@ class UnitUnderTest:
     pump: InfusionPump
     balance: Balance | None
     flow: FlowSensor | None
-    safe_state: Literal["stop", "minimum"]
+    safe_state: SafeState
     low_reservoir_nl: int = 0
     monitors: Mapping[str, WatchedMonitor] = field(default_factory=dict)
     valves: Valves | None = None
+    switched: SafetySwitch | None = None
     pump_asked_every_s: float | None = 300.0

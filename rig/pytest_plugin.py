@@ -56,9 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--rig-summary") is not None:  # a child of `rig run`, which does nothing but this
-        from rig.run.signals import note_signals
+        from rig.run.signals import end_with_parent, note_signals
 
         note_signals()
+        end_with_parent()
     for texts in (WARNINGS, TROUBLES):
         config.stash[texts] = []
     config.stash[PLANS], config.stash[CHOSEN], config.stash[LEFT_OUT] = {}, {}, []
@@ -299,7 +300,8 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         opened = session.bench
     except RigError as error:
         pytest.fail(str(error), pytrace=False)
-    yield opened
+    with session.watched():
+        yield opened
     failures = session.to_safe_state("end of the test")
     if failures:
         pytest.fail("\n".join(failures), pytrace=False)

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+SafeState = Literal["stop", "minimum", "divert", "power off"]  # in which a pump is left; rig.safe_state
+
 
 @dataclass(frozen=True)
 class Identity:

@@ -16,12 +16,13 @@ from rig.clock.wall import WallClock
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import SHARED, InstrumentFile
 from rig.drivers import driver_class
+from rig.drivers.opening import open_driver
 from rig.errors import DefinitionError, DeviceError, RigError
 from rig.quantities import nl_from_ml
 from rig.readings import Identity
+from rig.safe_state import safety_switch
 from rig.transport import Direction, WirePort, WireSink
 from rig.transport.address import check_address
-from rig.transport.open import open_link
 
 MONITORS = ("pressure", "current", "supply", "bath", "environment")  # roles that are read now and then
 PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
@@ -184,6 +185,7 @@ def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedRea
         low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
         monitors=monitors,
         valves=cast(Valves | None, drivers.get("valves")),
+        switched=safety_switch(unit.profile.safe_state, drivers, unit.safe_channel, unit.safe_on),
         pump_asked_every_s=getattr(drivers["pump"], "ASK_EVERY_S", PUMP_ASKED_EVERY_S),
     )
 
@@ -206,23 +208,11 @@ def open_instrument(
     ports: dict[tuple[str, str], WirePort],
 ) -> InstrumentOnBench:
     """Open the link of one instrument; sends nothing. Raises DefinitionError, LinkLost."""
-    driver = driver_class(file.driver)
-    arguments = driver_arguments(driver, file)
+    arguments = driver_arguments(driver_class(file.driver), file)
     tap = WireTap()
-    framing = getattr(driver, "DEFAULT_FRAMING", "8N1")
-    link = open_link(
-        file.address,
-        clock,
-        tap,
-        sim_port=ports.get((owner, file.role)),
-        baud=driver.DEFAULT_BAUD,
-        bits=int(framing[0]),
-        parity=framing[1],
-        stop=int(framing[2]),
-    )
-    number = () if file.device is None else (file.device,)
+    port = ports.get((owner, file.role))
     try:
-        return InstrumentOnBench(owner, file, driver(link, *number, **arguments), tap)
+        driver = open_driver(file.driver, file.address, file.device, arguments, clock, tap, port)
+        return InstrumentOnBench(owner, file, driver, tap)
     except DefinitionError as error:  # options that are each right, and do not go together
-        link.close()
         raise DefinitionError(error.message, bench.where(owner, file.role, "options"), error.hint) from error

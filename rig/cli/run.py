@@ -135,7 +135,8 @@ def _wait_for(command: list[str]) -> int:
     before = {number: signal.signal(number, hear) for number in SIGNALS}
     try:
         with signals_waiting():
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=_environment())
+            # Its standard input says nothing, and ends when this process does, however that comes about.
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, env=_environment())
         for number in early:
             _pass_on(child, number)
         return child.wait()

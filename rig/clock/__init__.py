@@ -52,5 +52,8 @@ class Clock(Protocol):
     def raise_if_aborted(self) -> None:
         """Raise Aborted if the task was asked to end and was not told yet (for waits outside the clock)."""
 
+    def alive(self) -> None:
+        """The calling task is at work. Waits say so by themselves; links do with every command they send."""
+
     def abort(self, reason: str) -> None:
         """Ask every running task to end: its next wait raises Aborted(reason), once. Safe from any thread."""

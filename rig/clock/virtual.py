@@ -121,6 +121,9 @@ class VirtualClock:
             self._do_next()
         return results
 
+    def alive(self) -> None:
+        """Nobody watches: what hangs in virtual time moves no fluid."""
+
     def abort(self, reason: str) -> None:
         self._abort_reason = self._abort_reason or reason
 

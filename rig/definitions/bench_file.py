@@ -16,6 +16,7 @@ from rig.definitions.fields import (
     LineOfText,
     PressureDifferenceHpa,
     RateMlH,
+    SilenceS,
     TemperatureC,
     TemperatureDifferenceK,
     VolumeMl,
@@ -33,6 +34,8 @@ __all__ = ["BenchFile", "InstrumentFile", "UnitFile", "bench_from_folder", "load
 # Where a run folder keeps a bench and its pump profiles.
 RUN_FOLDER_BENCH = "bench.toml"
 RUN_FOLDER_PUMPS = "pumps"
+
+LAST_LAYERS = ("pump communication time-out", "relay watchdog", "none")
 
 
 class BenchTable(Table):
@@ -58,6 +61,14 @@ class BenchTable(Table):
     volume_max_ml: VolumeMl | None = Field(
         None, alias="volume_max", description="most that one unit may deliver in a run"
     )
+    silence_max_s: SilenceS = Field(
+        5.0,
+        alias="silence_max",
+        description="how long the run may be silent before the guard puts the pumps in their safe state",
+    )
+    if_both_die: Annotated[str, one_of(*LAST_LAYERS)] = Field(
+        "none", description="what still makes the pumps safe when run and guard are both dead"
+    )
     seed: Annotated[int, whole(0, 2**32 - 1)] = Field(1, description="seed of the simulated instruments")
 
 
@@ -78,6 +89,8 @@ class BenchFile:
     air_humidity_u_pct: float
     rate_max_ml_h: float | None
     volume_max_ml: float | None
+    silence_max_s: float
+    if_both_die: str
     seed: int
     units: tuple[UnitFile, ...]
     shared: Auxiliaries

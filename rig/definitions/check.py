@@ -26,6 +26,8 @@ def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
     """
     problems: dict[str, DefinitionError] = {}  # by text: units of one model say the same
     warnings: dict[str, None] = {}
+    for problem in _unattended_problems(plan, bench):
+        problems[str(problem)] = problem
     for case, planned_ml in zip(plan.cases, accumulate(case.volume_ml for case in plan.cases), strict=True):
         for unit in bench.units:
             for keys, message, hint in _problems(case, unit, bench, planned_ml):
@@ -38,6 +40,17 @@ def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
         more = tuple(problems.values()) if others else ()
         raise DefinitionError(first.message, first.where, first.hint, more)
     return [*warnings, *_bench_warnings(plan, bench)]
+
+
+def _unattended_problems(plan: Plan, bench: BenchFile) -> Iterator[DefinitionError]:
+    """Nobody is near, so something must make the pumps safe even if this PC dies. A rehearsal harms nobody."""
+    if plan.unattended and bench.if_both_die == "none" and not bench.is_in_process:
+        where = bench.source.where(None, "bench", "if_both_die")
+        yield DefinitionError(
+            f"nothing on bench '{bench.id}' makes the pumps safe if run and guard both die ({where})",
+            plan.source.where(None, "plan", "unattended"),
+            "stay with it (unattended = false), or add a layer and name it there: if_both_die = ...",
+        )
 
 
 def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -> Iterator[Contradiction]:

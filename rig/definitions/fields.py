@@ -200,6 +200,8 @@ VolumeOrNoneMl = Annotated[float, quantity("volume", **_NotNegative)]
 VolumeNl = Annotated[float, quantity("volume", "nL", **_AboveZero)]
 DurationS = Annotated[float, quantity("duration", **_AboveZero)]
 DurationOrNoneS = Annotated[float, quantity("duration", **_NotNegative)]
+# Less would take a busy disk for a dead run; more would let a pump run on for too long.
+SilenceS = Annotated[float, quantity("duration", least=0.5, most=60.0)]
 WindowsS = Annotated[tuple[float, ...], _list_of(lambda item: quantity("duration", **_AboveZero).func(item))]
 MassG = Annotated[float, quantity("mass", **_NotNegative)]
 MassRateGH = Annotated[float, quantity("mass_rate", **_NotNegative)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from rig.definitions.cases import PROCEDURES, Case
-from rig.definitions.fields import Ident, LineOfText, TemperatureC, Text, shown
+from rig.definitions.fields import Ident, LineOfText, TemperatureC, Text, Truth, shown
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource, read_source, source_from_bytes
@@ -30,6 +30,7 @@ class PlanTable(Table):
         description="temperature at which volumes are stated",
         examples=['"37 degC"'],
     )
+    unattended: Truth = Field(False, description="nobody is near while it runs", examples=["true"])
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Plan:
     title: str
     purpose: str
     reference_temperature_c: float
+    unattended: bool
     cases: tuple[Case, ...]
     source: TomlSource = field(repr=False, compare=False)
 
@@ -77,6 +79,7 @@ def _plan(source: TomlSource) -> Plan:
         header.title,
         header.purpose,
         header.reference_temperature_c,
+        header.unattended,
         cases,
         source,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from rig.definitions.fields import LineOfText, PositivePercent, RateMlH, Text, V
 from rig.definitions.tables import Contradiction, Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
 
+SafeState = Literal["stop", "minimum", "divert", "power off"]
+SAFE_STATES: tuple[str, ...] = get_args(SafeState)
 MECHANISMS = ("peristaltic", "valve", "piston", "syringe", "gas")
 
 
@@ -41,8 +43,9 @@ class PumpTable(Table):
     accuracy_pct: PositivePercent = Field(
         alias="accuracy", description="labelled accuracy of delivery, to both sides", examples=['"14.5 %"']
     )
-    safe_state: Annotated[str, one_of("stop", "minimum")] = Field(
-        description="state in which a case leaves it", examples=['"stop"']
+    safe_state: Annotated[str, one_of(*SAFE_STATES)] = Field(
+        description="state in which a case leaves it, and in which it is put when something goes wrong",
+        examples=['"stop"'],
     )
     notes: Text = Field("", description="where the claims come from")
 
@@ -77,7 +80,7 @@ class PumpProfile:
     reservoir_ml: float
     low_reservoir_ml: float
     accuracy_pct: float
-    safe_state: Literal["stop", "minimum"]
+    safe_state: SafeState
     notes: str
     source: TomlSource = field(repr=False, compare=False)
 
@@ -96,5 +99,5 @@ def load_profile(path: Path | str) -> PumpProfile:
     if table is None:
         raise AssertionError("a profile without table was let through")
     values = {name: getattr(table, name) for name in PumpTable.model_fields}
-    values["safe_state"] = cast(Literal["stop", "minimum"], table.safe_state)
+    values["safe_state"] = cast(SafeState, table.safe_state)
     return PumpProfile(**values, source=source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, InstanceOf
 
@@ -16,7 +17,9 @@ from rig.definitions.fields import (
     Truth,
     VolumeMl,
     VolumeOrNoneMl,
+    one_of,
     shown,
+    whole,
 )
 from rig.definitions.instruments import (
     SHARED,
@@ -84,12 +87,25 @@ class UnitFile(Auxiliaries):
     )
     balance: BalanceInstrument | None = None
     flow: FlowInstrument | None = None
+    safe_channel: Annotated[int, whole(0, 8999)] | None = Field(
+        None,
+        description="channel of its valves that diverts its flow, or cuts its power, where that is its safe state",
+        examples=["3"],
+    )
+    safe_when: Annotated[str, one_of("on", "off")] = Field(
+        "on", description="how this channel is then", examples=['"on"']
+    )
     simulated_written: SimulatedUnit | None = Field(None, alias="simulated")
 
     @property
     def reservoir_ml(self) -> float:
         """Fill at the start: as written, else a full reservoir."""
         return self.profile.reservoir_ml if self.reservoir_written_ml is None else self.reservoir_written_ml
+
+    @property
+    def safe_on(self) -> bool:
+        """Whether ``safe_channel`` is switched on to be safe."""
+        return self.safe_when == "on"
 
     @property
     def simulated(self) -> SimulatedUnit | None:
@@ -157,6 +173,8 @@ class Units:
         ]
         self.refuse_same_addresses(instruments)
         self.refuse_mixed_worlds(instruments)
+        for index, unit in found:
+            self.refuse_safe_state_without_means(("unit", index), unit, shared)
         return tuple(unit for _, unit in found)
 
     def unit(self, index: int, item: object) -> UnitFile | None:
@@ -213,6 +231,19 @@ class Units:
                 )
             else:
                 first_line[serial.lower()] = self.source.line_of("unit", index)
+
+    def refuse_safe_state_without_means(self, path: KeyPath, unit: UnitFile, shared: Auxiliaries) -> None:
+        """A flow is diverted by a valve, power cut by a relay or the supply: they must be on the bench."""
+        state = unit.profile.safe_state
+        roles = {item.role for item in (*unit.instruments, *shared.auxiliaries)}
+        if unit.safe_channel is not None and "valves" not in roles:
+            self.problems.add((*path, "safe_channel"), "neither this unit nor the bench has valves", "")
+        elif state == "divert" and unit.safe_channel is None:
+            hint = "say which channel of its valves does it: safe_channel = 1"
+            self.problems.add(path, "by its profile this pump's flow is diverted to be safe", hint)
+        elif state == "power off" and unit.safe_channel is None and "supply" not in roles:
+            hint = "add its supply, or say which channel of its valves cuts it: safe_channel = 1"
+            self.problems.add(path, "by its profile this pump's power is cut to be safe", hint)
 
     def refuse_same_addresses(self, instruments: list[tuple[KeyPath, str, InstrumentFile]]) -> None:
         """Two instruments share a port only as numbered devices of the same driver's line."""

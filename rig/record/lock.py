@@ -1,7 +1,9 @@
 """One run at a time on a bench: a lock per bench and machine, kept by the operating system, free when its holder dies.
 
-The lock lies in a folder that all users of the machine share. Beside it a small file says who holds it, only for the
-message to the next one who asks; the lock itself never depends on it.
+A bench has two locks. A run on real ports holds one and its guard the other, so that the bench is held as long as one
+of the two lives: until the pumps are safe. Whoever has no guard holds both. They lie in a folder that all users of the
+machine share. Beside them a small file says who holds them, only for the message to the next one who asks; the locks
+themselves never depend on it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,43 +22,69 @@ from typing import Self
 
 from rig.errors import BenchBusy, RigError
 
+RUNNER, GUARD = "runner", "guard"  # the two locks, in the order in which they are taken
+
 
 def locks_folder() -> Path:
-    """Where the locks of this machine lie."""
-    return Path(tempfile.gettempdir()) / "infusion-rig-locks"
+    """Where the locks of this machine lie: a place for temporary files that outlives a restart, if there is one."""
+    usual = Path(tempfile.gettempdir())
+    lasting = Path("/var/tmp")  # by the file system standard not emptied at a restart, as /tmp may be
+    return (lasting if usual == Path("/tmp") and lasting.is_dir() else usual) / "infusion-rig-locks"
+
+
+def file_stem(bench_id: str) -> str:
+    """How the files of a bench begin. The hash keeps ids apart that file systems take for one ("Line-3", "line-3")."""
+    readable = re.sub(r"[^A-Za-z0-9_-]", "_", bench_id)[:40]
+    return f"{readable}-{hashlib.sha256(bench_id.encode()).hexdigest()[:12]}"
 
 
 class BenchLock:
-    """The right to use a bench: ``with BenchLock("line-3"):``, or :meth:`acquire` and :meth:`release`."""
+    """The right to use a bench: ``with BenchLock("line-3"):``, or :meth:`acquire` and :meth:`release`.
 
-    def __init__(self, bench_id: str, folder: Path | None = None) -> None:
+    ``parts``: the locks to take, :data:`RUNNER`, :data:`GUARD` or both.
+    """
+
+    def __init__(
+        self, bench_id: str, folder: Path | None = None, parts: Sequence[str] = (RUNNER, GUARD)
+    ) -> None:
         from filelock import FileLock
 
-        # The hash keeps ids apart that file systems take for one ("Line-3", "line-3").
-        readable = re.sub(r"[^A-Za-z0-9_-]", "_", bench_id)[:40]
-        name = f"{readable}-{hashlib.sha256(bench_id.encode()).hexdigest()[:12]}"
+        stem = file_stem(bench_id)
         self.bench_id, self._folder = bench_id, folder or locks_folder()
-        self._holder_file = self._folder / f"{name}.holder.json"
+        self._holder_file = self._folder / f"{stem}.holder.json"
         # Readable and writable by every user, or a second one could not even ask. One lock for all threads: it may be
         # released by another than took it.
-        self._lock = FileLock(self._folder / f"{name}.lock", mode=0o666, thread_local=False)
+        self._locks = [
+            FileLock(self._folder / f"{stem}.{part}.lock", mode=0o666, thread_local=False) for part in parts
+        ]
+        self._told = False  # the small file is ours
 
-    def acquire(self, note: str = "") -> None:
+    def acquire(self, note: str | None = "") -> None:
         """Take the bench, at once or not at all; ``note`` (the run folder) is shown to others who ask.
 
-        Raises BenchBusy, which names the holder; RigError if this machine cannot keep locks here.
+        With None what the holder of the other part said of itself stays. Raises BenchBusy, which names the holder;
+        RigError if this machine cannot keep locks here.
         """
         from filelock import Timeout
 
-        if self._lock.is_locked:
+        if any(lock.is_locked for lock in self._locks):
             raise BenchBusy(self._busy())
         try:
             _make_shared(self._folder)
-            self._lock.acquire(timeout=0)
+            for lock in self._locks:
+                lock.acquire(timeout=0)
         except Timeout:
+            self._let_go()
             raise BenchBusy(self._busy()) from None
         except OSError as error:
+            self._let_go()
             raise RigError(f"bench '{self.bench_id}' cannot be locked in {self._folder}: {error}") from error
+        if note is not None:
+            self.tell(note)
+
+    def tell(self, note: str) -> None:
+        """From now on others who ask are told this, and that it is this process."""
+        self._told = True
         holder = {
             "note": note,
             "pid": os.getpid(),
@@ -68,10 +97,15 @@ class BenchLock:
 
     def release(self) -> None:
         """Let the bench go; without the lock it does nothing."""
-        if self._lock.is_locked:
-            with suppress(OSError):
-                self._holder_file.unlink(missing_ok=True)
-            self._lock.release()
+        if any(lock.is_locked for lock in self._locks):
+            if self._told:
+                with suppress(OSError):
+                    self._holder_file.unlink(missing_ok=True)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for lock in reversed(self._locks):
+            lock.release()
 
     def __enter__(self) -> Self:
         self.acquire()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import partial
@@ -20,11 +21,12 @@ from rig.definitions.plan_file import Plan
 from rig.errors import Aborted, RigError
 from rig.judge import judge, judge_case
 from rig.procedures import PROCEDURES
-from rig.procedures.safe_state import to_safe_state
 from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
 from rig.record.load_run import load_run
 from rig.record.run_folder import RunFolder, new_run_id
+from rig.run.guarding import HeldBench
+from rig.safe_state import out_of_safe_state, to_safe_state
 
 RECORDED_VERSIONS = (
     "infusion-rig",
@@ -44,8 +46,15 @@ CaseResult = dict[str, Any]
 class Run:
     """Opens the record at once; :meth:`carry_out` works off cases; :meth:`close` judges, reports and seals."""
 
-    def __init__(self, plan: Plan, bench: Bench, runs_dir: Path, operator: str) -> None:
+    def __init__(
+        self, plan: Plan, bench: Bench, runs_dir: Path, operator: str, held: HeldBench | None = None
+    ) -> None:
+        """``held``: who watches over the pumps, where they are not part of this process."""
         self.plan, self.bench = plan, bench
+        self.safe: dict[
+            str, bool
+        ] = {}  # by unit: whether its safe state was confirmed when it was last asked for
+        self._held = held
         self.results: dict[str, Any] | None = None
         self._clock: Clock = bench.clock
         self._started_ns = self._clock.now_ns()
@@ -63,6 +72,8 @@ class Run:
         self._case_results: dict[str, dict[str, CaseResult]] = {}
         self._begun: set[str] = set()
         try:
+            if held is not None:
+                held.tell_run_folder(self.folder.path)
             self._open_record(operator)
         except BaseException as error:
             outcome = "ABORTED" if isinstance(error, Aborted) else "ERROR"
@@ -80,6 +91,9 @@ class Run:
         for instrument in self.bench.instruments:
             sink = self.folder.wire_sink(instrument.unit, instrument.file.role)
             instrument.tap.sink = lambda t_ns, way, data, sink=sink: sink(t_ns - self._started_ns, way, data)
+        for unit in self.bench.units:
+            if unit.safe_state == "power off":
+                out_of_safe_state(unit, self._clock)
         for instrument in self.bench.instruments:
             instrument.identify()
         because = _why_rehearsal(self.bench.instruments)
@@ -109,6 +123,8 @@ class Run:
                 "sha256": bench.source.sha256,
             },
         )
+        if self._held is not None and self._held.recovered:
+            journal.append("recovered", durable=True, words=self._held.recovered)
         for instrument in self.bench.instruments:
             journal.append("instrument", **_instrument_record(instrument))
         for unit in self.bench.units:
@@ -129,7 +145,8 @@ class Run:
             raise RigError(f"case '{case.id}' was begun before and has no result; it is not repeated")
         self._begun.add(case.id)
         units = [self.bench.unit(serial) for serial in serials]
-        ends = self._clock.run_all([partial(self._carry_out_on, case, unit) for unit in units])
+        with self._held.watched() if self._held is not None else nullcontext():
+            ends = self._clock.run_all([partial(self._carry_out_on, case, unit) for unit in units])
         self.folder.journal.sync()
         record = load_run(self.path)
         results: dict[str, CaseResult] = {}
@@ -169,6 +186,7 @@ class Run:
                 recorder.flag("calibration_expired", refusal, now_ns, now_ns)
                 ended, message = "refused", refusal
             else:
+                out_of_safe_state(unit, self._clock)
                 PROCEDURES[case.procedure](unit, case, recorder, self._clock)
         except Aborted as error:
             ended, message, aborted = "aborted", str(error), error
@@ -180,7 +198,9 @@ class Run:
             ended, message, aborted = "error", f"{type(error).__name__}: {error}", error
         try:
             self._leave_safely(unit, message or "end of the case", recorder)
+            self.safe[unit.serial] = True
         except RigError as error:
+            self.safe[unit.serial] = False
             unsafe = f"SAFE STATE NOT CONFIRMED: {error}"
             message = f"{message}; {unsafe}" if message else unsafe
             ended = "aborted" if ended == "aborted" else "error"

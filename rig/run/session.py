@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from rig.definitions.bench_file import BenchFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
 from rig.errors import Aborted, DefinitionError, RigError, Where
-from rig.procedures.safe_state import to_safe_state
-from rig.record.lock import BenchLock
+from rig.run.guarding import HeldBench
 from rig.run.progress import Planned, shown_progress
 from rig.run.run import CaseResult, Run
 from rig.run.signals import abort_on_signals
+from rig.safe_state import to_safe_state
 
 
 class Session:
@@ -32,7 +33,8 @@ class Session:
     ) -> None:
         self.bench_file, self._runs_dir, self._operator = bench_file, runs_dir, operator
         self._serials, self._planned = tuple(serials), planned
-        self._lock: BenchLock | None = None
+        self._held: HeldBench | None = None
+        self._safe: dict[str, bool] = {}  # by unit, outside of runs, as Run.safe
         self._bench: Bench | None = None
         self._run: Run | None = None
         self._runs: list[Run] = []  # the open one and all before it
@@ -59,15 +61,14 @@ class Session:
 
     def _open(self) -> Bench:
         clock = clock_for(self.bench_file)
-        lock = BenchLock(self.bench_file.id)
-        lock.acquire(note=f"session writing to {self._runs_dir.resolve()}")
+        check_runs_dir(self._runs_dir)
+        held = HeldBench(self.bench_file, clock, self._runs_dir, self._serials)
         try:
-            check_runs_dir(self._runs_dir)
             bench = open_bench(self.bench_file, clock, self._serials)
         except BaseException:
-            lock.release()
+            held.let_go([])
             raise
-        self._lock = lock
+        self._held = held
         return bench
 
     def result(self, plan: Plan, case: Case, serial: str, serials: Sequence[str]) -> CaseResult:
@@ -98,7 +99,7 @@ class Session:
         if self._run is None:
             try:
                 self.bench.clock.raise_if_aborted()
-                self._run = Run(plan, self.bench, self._runs_dir, self._operator)
+                self._run = Run(plan, self.bench, self._runs_dir, self._operator, self._held)
                 self._runs.append(self._run)
             except RigError as error:
                 self.failure = error
@@ -113,26 +114,40 @@ class Session:
                 self.closed.append((run.path, run.close(reason)))
 
     def to_safe_state(self, reason: str) -> list[str]:
-        """Every pump to its safe state; what could not be confirmed, as text."""
+        """Every pump to its safe state; what could not be confirmed, as text. A signal does not interrupt this."""
         failures = []
-        for unit in self.bench.units:
-            try:
-                to_safe_state(unit, reason)
-            except RigError as error:
-                failures.append(f"{unit.serial}: safe state not confirmed: {error}")
+        with abort_on_signals(self.bench.clock):
+            for unit in self.bench.units:
+                try:
+                    to_safe_state(unit, reason)
+                    self._safe[unit.serial] = True
+                except RigError as error:
+                    self._safe[unit.serial] = False
+                    failures.append(f"{unit.serial}: safe state not confirmed: {error}")
         return failures
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within it, pumps may deliver outside of any plan: the guard answers the silence of this process."""
+        with self._held.watched() if self._held is not None else nullcontext():
+            yield
+
     def finish(self, reason: str = "") -> None:
-        """Close run, bench and lock."""
-        try:
-            self.close_run(reason)
-        finally:
-            if self._bench is not None:
-                self._bench.close()
-                self._bench = None
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+        """Close run, bench and lock. Pumps that are not safe are left to the guard, before anything else."""
+        if self._bench is None or self._held is None:
+            return
+        bench, held, self._bench, self._held = self._bench, self._held, None, None
+        with abort_on_signals(bench.clock):
+            confirmed = dict(item for run in self._runs for item in run.safe.items()) | self._safe
+            unsafe = [serial for serial, safe in confirmed.items() if not safe]
+            try:
+                if unsafe:
+                    bench.close()
+                    unsafe = held.make_safe(unsafe)
+                self.close_run(reason)
+            finally:
+                bench.close()
+                held.let_go(unsafe)
 
 
 def check_runs_dir(path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rig.clock import Clock
@@ -15,6 +16,7 @@ SIGNALS = tuple(
 )
 
 _noted: list[str] = []  # reasons to end, told while no clock was there to hear them
+_hearing: list[Clock] = []  # the clocks of what goes on now, the innermost last
 
 
 def _reason(number: int) -> str:
@@ -24,21 +26,55 @@ def _reason(number: int) -> str:
 @contextmanager
 def abort_on_signals(clock: Clock) -> Iterator[None]:
     """Within it, a signal asks the clock's tasks to end; each one's tear-down runs. More signals change nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    with _heard_by(clock):
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        with _signals_heard_by(clock):
+            yield
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        clock.abort(_reason(number))
 
-    before = {number: signal.signal(number, ask) for number in SIGNALS}
+@contextmanager
+def _heard_by(clock: Clock) -> Iterator[None]:
+    _hearing.append(clock)
     if _noted:
         clock.abort(_noted[0])
     try:
         yield
     finally:
+        _hearing.remove(clock)
+
+
+@contextmanager
+def _signals_heard_by(clock: Clock) -> Iterator[None]:
+    def ask(number: int, frame: FrameType | None) -> None:
+        clock.abort(_reason(number))
+
+    before = {number: signal.signal(number, ask) for number in SIGNALS}
+    try:
+        yield
+    finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ask_to_end(reason: str) -> None:
+    """As a signal, for whoever else wants the run to end; from any thread. Heard now, or when it next can be."""
+    _noted.append(reason)
+    for clock in list(_hearing):
+        clock.abort(reason)
+
+
+def end_with_parent() -> None:
+    """Ask the run to end when standard input does: the command that started this process holds the other end."""
+
+    def wait_for_its_end() -> None:
+        with suppress(OSError):
+            while os.read(0, 1024):
+                continue
+        ask_to_end("the command 'rig run' is gone")
+
+    threading.Thread(target=wait_for_its_end, name="parent", daemon=True).start()
 
 
 def note_signals() -> None:

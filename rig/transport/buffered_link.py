@@ -45,11 +45,16 @@ class BufferedLink(ABC):
     def now_ns(self) -> int:
         return self._clock.now_ns()
 
+    def alive(self) -> None:
+        """Whoever waits for this line is at work."""
+        self._clock.alive()
+
     def alone(self) -> AbstractContextManager[object]:
         return nullcontext()
 
     def write(self, data: bytes) -> None:
         self._refuse_if_closed()
+        self._clock.alive()
         self._sent = bytes(data)
         self.sink(self._clock.now_ns(), ">", self._sent)
         self._send(self._sent)

@@ -18,6 +18,8 @@ from rig.transport import WireSink
 from rig.transport.address import Framing
 from rig.transport.buffered_link import BufferedLink
 
+LOOKED_AGAIN_AFTER_S = 0.1
+
 _lines: dict[str, _Line] = {}
 _lines_lock = threading.Lock()
 
@@ -85,10 +87,14 @@ class SharedLink:
     def alone(self) -> Iterator[None]:
         if self._closed:
             raise LinkLost("the link is closed", address=self.address)
-        with self._line.lock:
+        while not self._line.lock.acquire(timeout=LOOKED_AGAIN_AFTER_S):
+            self._line.link.alive()  # others speak; a line that is dead keeps each of them for seconds
+        try:
             with self._line.exchange():
                 self._line.link.sink = self._sink
                 yield
+        finally:
+            self._line.lock.release()
 
     def write(self, data: bytes) -> None:
         with self.alone():

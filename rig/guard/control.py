@@ -1,0 +1,118 @@
+"""From outside, a run can be asked to end: a port on this machine's loopback, and a token that only its user can read.
+
+The file with port and token lies in a folder of the user alone. A request is one line of JSON, ``{"token": ...,
+"abort": reason}``, the answer ``{"asked": true}`` or ``{"refused": why}``. Nothing else can be asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import stat
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rig.errors import RigError
+from rig.record.lock import file_stem
+
+LINE_LIMIT = 4096
+WITHIN_S = 2.0
+REASON_LIMIT = 200
+
+
+def control_file(bench_id: str) -> Path:
+    """Port and token of the guard of a bench, for this user. Raises RigError where no private folder can be had."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else "own"
+    folder = Path(tempfile.gettempdir()) / f"infusion-rig-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise RigError(f"{folder}: {error.strerror or error}") from error
+    if not stat.S_ISDIR(found.st_mode) or (
+        hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o077)
+    ):
+        raise RigError(f"{folder} is not a folder of this user alone")
+    return folder / f"{file_stem(bench_id)}.json"
+
+
+class ControlPort:
+    """The listening end, in the guard."""
+
+    def __init__(self, listener: socket.socket, file: Path, asked: Callable[[str], None]) -> None:
+        """Use :meth:`open`."""
+        self._listener, self._file, self._asked = listener, file, asked
+        self._token = secrets.token_hex(16)
+
+    @classmethod
+    def open(cls, bench_id: str, asked: Callable[[str], None]) -> ControlPort | None:
+        """None where this machine offers no private folder or no port: the run goes on without."""
+        try:
+            file = control_file(bench_id)
+            listener = socket.create_server(("127.0.0.1", 0))
+            port = cls(listener, file, asked)
+            file.unlink(missing_ok=True)
+            told = json.dumps({"port": listener.getsockname()[1], "token": port._token, "pid": os.getpid()})
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+                out.write(told)
+        except (OSError, RigError):
+            return None
+        threading.Thread(target=port._serve, name="control", daemon=True).start()
+        return port
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                with client, suppress(OSError, ValueError):
+                    client.settimeout(WITHIN_S)
+                    client.sendall(json.dumps(self._answer(_line(client))).encode() + b"\n")
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        request = json.loads(line)
+        if not isinstance(request, dict) or not secrets.compare_digest(
+            str(request.get("token", "")).encode(), self._token.encode()
+        ):
+            return {"refused": "wrong token"}
+        reason = str(request.get("abort", ""))[:REASON_LIMIT]
+        if not reason.strip() or not reason.isprintable():
+            return {"refused": "no reason is given"}
+        self._asked(reason)
+        return {"asked": True}
+
+
+def ask_to_end(bench_id: str, reason: str) -> None:
+    """Ask the run on a bench to end in order. Raises RigError when there is none of this user, or it refuses."""
+    try:
+        told = json.loads(control_file(bench_id).read_text(encoding="utf-8"))
+        with socket.create_connection(("127.0.0.1", int(told["port"])), WITHIN_S) as connection:
+            connection.sendall(json.dumps({"token": told["token"], "abort": reason}).encode() + b"\n")
+            answer = json.loads(_line(connection))
+    except FileNotFoundError:
+        raise RigError(f"no run of this user on bench '{bench_id}' has a guard") from None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RigError(f"the guard of bench '{bench_id}' cannot be asked: {error}") from error
+    if "asked" not in answer:
+        raise RigError(f"the guard of bench '{bench_id}' refuses: {answer.get('refused')}")
+
+
+def _line(connection: socket.socket) -> bytes:
+    data = b""
+    while not data.endswith(b"\n") and len(data) < LINE_LIMIT:
+        more = connection.recv(LINE_LIMIT)
+        if not more:
+            break
+        data += more
+    return data
