@@ -31,6 +31,7 @@ from rig.definitions import fields
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
 from rig.definitions.case_common import Accept, CommonCase, PlainAccept, WeighedCase
+from rig.definitions.flex_schedule_case import ClockChange, DayGroup, FlexAccept, FlexScheduleCase
 from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
 from rig.definitions.flow_presets import PRESETS
 from rig.definitions.instruments import (
@@ -57,6 +58,8 @@ MEANING = {
     (Accept, "mean_error"): "deviation of the mean delivery from what was set",
     (Accept, "claimed_delivery"): "what the pump says it delivered, against what was programmed",
     (PlainAccept, "alarms"): "no alarm in the whole case",
+    (FlexAccept, "step_volume"): "deviation of the step of the schedule that is furthest off",
+    (FlexAccept, "day_volume"): "deviation of the day, by the pump's clock, that is furthest off",
     (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
     (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
     (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
@@ -127,6 +130,10 @@ def _written(key: str, field: FieldInfo) -> str:
     """What may stand behind a key, in a few words."""
     if key == "profile":
         return "path of a pump profile, from the folder of this file"
+    if key == "groups":
+        return "list of tables, see below"
+    if key == "steps":
+        return "table: a time of the day, then a rate"
     if key == "options":
         return "table of options of the driver"
     if field.annotation is dict or typing.get_origin(field.annotation) is dict:
@@ -360,6 +367,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "flow-accuracy-accept": lambda: table_of(FlowAccuracyAccept),
     "bolus": lambda: table_of(BolusCase, without=WeighedCase),
     "bolus-accept": lambda: table_of(BolusAccept),
+    "flex-schedule": lambda: table_of(FlexScheduleCase, without=WeighedCase),
+    "day-group": lambda: table_of(DayGroup),
+    "clock-change": lambda: table_of(ClockChange),
+    "flex-accept": lambda: table_of(FlexAccept),
     "bench": lambda: table_of(BenchTable),
     "unit": lambda: table_of(UnitFile, without=Auxiliaries),
     "auxiliaries": lambda: table_of(Auxiliaries),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rig.definitions.bolus_case import BolusCase
 from rig.definitions.case_common import CommonCase
+from rig.definitions.flex_schedule_case import FlexScheduleCase
 from rig.definitions.flow_accuracy_case import FlowAccuracyCase
 
-__all__ = ["PROCEDURES", "BolusCase", "Case", "FlowAccuracyCase"]
+__all__ = ["PROCEDURES", "BolusCase", "Case", "FlexScheduleCase", "FlowAccuracyCase"]
 
 # Every case is a CommonCase; what only one procedure has is asked of its own model.
 Case = CommonCase
@@ -14,4 +15,5 @@ Case = CommonCase
 PROCEDURES: dict[str, type[CommonCase]] = {
     "flow_accuracy": FlowAccuracyCase,
     "bolus": BolusCase,
+    "flex_schedule": FlexScheduleCase,
 }

@@ -23,6 +23,7 @@ OWN_ERROR = "definition"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_ID = 64  # ids become file names
+IDENT_RULE = "a name has up to 64 letters A-Z a-z, digits and . _ -, and begins with a letter or digit"
 
 
 def refused(message: str, hint: str = "") -> PydanticCustomError:
@@ -109,13 +110,15 @@ def _line_of_text(value: object) -> str:
     return text
 
 
+def is_ident(text: str) -> bool:
+    """Whether a text can be a name, by ``IDENT_RULE``."""
+    return _ID.fullmatch(text) is not None and len(text) <= _LONGEST_ID
+
+
 def _ident(value: object) -> str:
     text = _text_needed(value, "a name in quotes", '"lowest-rate"')
-    if not _ID.fullmatch(text) or len(text) > _LONGEST_ID:
-        raise refused(
-            f"{shown(text)} cannot be a name",
-            "a name has up to 64 letters A-Z a-z, digits and . _ -, and begins with a letter or digit",
-        )
+    if not is_ident(text):
+        raise refused(f"{shown(text)} cannot be a name", IDENT_RULE)
     return text
 
 
@@ -124,6 +127,17 @@ def _date(value: object) -> datetime.date:
         raise refused(f"a date without a time of day is needed here, not {value}", "write 2027-03-01")
     if not isinstance(value, datetime.date):
         raise refused(f"a date is needed here, not {shown(value)}", "write it without quotes: 2027-03-01")
+    return value
+
+
+def _date_time(value: object) -> datetime.datetime:
+    example = "write it without quotes: 2026-01-09T20:30:00"
+    if not isinstance(value, datetime.datetime):
+        raise refused(f"a date with a time of day is needed here, not {shown(value)}", example)
+    if value.tzinfo is not None or value.microsecond:
+        raise refused("a pump's clock knows whole seconds and no time zone", example)
+    if not 2000 <= value.year < 2136:
+        raise refused(f"the year {value.year} is not on a pump's clock", "it goes from 2000 to 2135")
     return value
 
 
@@ -182,6 +196,21 @@ def _list_of(read_item: Callable[[Any], Any]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _weekday(value: object) -> str:
+    if value not in WEEKDAYS:
+        raise refused(f"{shown(value)} is no weekday", f"write {', '.join(WEEKDAYS)}")
+    return str(value)
+
+
+def _paths(value: object) -> object:
+    texts = value if isinstance(value, list) else [value]
+    read: Callable[[object], object] = _list_of(_line_of_text).func  # type: ignore[assignment]
+    return read(texts)
+
+
 _AboveZero = {"above": 0.0}
 _NotNegative = {"least": 0.0}
 
@@ -189,8 +218,11 @@ Text = Annotated[str, BeforeValidator(_text)]
 LineOfText = Annotated[str, BeforeValidator(_line_of_text)]
 Ident = Annotated[str, BeforeValidator(_ident)]
 Idents = Annotated[tuple[str, ...], _list_of(_ident)]
+Weekdays = Annotated[tuple[str, ...], _list_of(_weekday)]
 LinesOfText = Annotated[tuple[str, ...], _list_of(_line_of_text)]
+Paths = Annotated[tuple[str, ...], BeforeValidator(_paths)]
 TomlDate = Annotated[datetime.date, BeforeValidator(_date)]
+TomlDateTime = Annotated[datetime.datetime, BeforeValidator(_date_time)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Option = Annotated[bool | int | str, BeforeValidator(_option)]
 
@@ -198,6 +230,7 @@ RateMlH = Annotated[float, quantity("rate", **_AboveZero)]
 VolumeMl = Annotated[float, quantity("volume", **_AboveZero)]
 VolumeOrNoneMl = Annotated[float, quantity("volume", **_NotNegative)]
 VolumeNl = Annotated[float, quantity("volume", "nL", **_AboveZero)]
+TimeShiftS = Annotated[float, quantity("duration", least=-86_400.0, most=86_400.0)]
 DurationS = Annotated[float, quantity("duration", **_AboveZero)]
 DurationOrNoneS = Annotated[float, quantity("duration", **_NotNegative)]
 # Less would take a busy disk for a dead run; more would let a pump run on for too long.

@@ -8,10 +8,15 @@ from typing import Any
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.judge.bolus import find_bolus
 from rig.judge.findings import Findings
+from rig.judge.flex_schedule import find_flex_schedule
 from rig.judge.flow_accuracy import find_flow_accuracy
 from rig.record.case_data import CaseData
 
 # The record, the case (of the procedure's own model), the unit, the bench, the reference temperature in °C.
 Finder = Callable[[CaseData, Any, UnitFile, BenchFile, float], Findings]
 
-FINDERS: dict[str, Finder] = {"flow_accuracy": find_flow_accuracy, "bolus": find_bolus}
+FINDERS: dict[str, Finder] = {
+    "flow_accuracy": find_flow_accuracy,
+    "bolus": find_bolus,
+    "flex_schedule": find_flex_schedule,
+}

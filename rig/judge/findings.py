@@ -102,6 +102,7 @@ class Findings:
     budgets: dict[str, Budget] = field(default_factory=dict)
     trumpet: list[tuple[Window, float]] = field(default_factory=list)  # with its expanded uncertainty in %
     doses: list[Result] = field(default_factory=list)
+    portions: list[Result] = field(default_factory=list)  # deliveries between two weighings
     counted: dict[str, tuple[int, str]] = field(
         default_factory=dict
     )  # breaches of what must never be, in words

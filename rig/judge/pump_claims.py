@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from rig.analysis.uncertainty import Budget, Component
 from rig.judge.findings import NS_PER_S, Flag
@@ -51,6 +52,22 @@ def claimed_delivery(data: CaseData, step: Step, rate_ml_h: float) -> Budget | N
         return None
     counted_nl, duration_s = claimed
     return _claim(counted_nl, rate_ml_h * NL_PER_ML * duration_s / S_PER_H, duration_s)
+
+
+def claimed_volume(data: CaseData, step: Step, expected_ml: Callable[[int, int], float]) -> Budget | None:
+    """What the pump's counter says it delivered in a step against what ``expected_ml`` says of the same time, in %.
+
+    None if the pump was not asked in that step, or nothing was to flow.
+    """
+    inside = [state for state in data.pump_states if step.start_ns <= int(state["t_ns"]) <= step.end_ns]
+    if len(inside) < 2:
+        return None
+    first_ns, last_ns = int(inside[0]["t_ns"]), int(inside[-1]["t_ns"])
+    programmed_nl = expected_ml(first_ns, last_ns) * NL_PER_ML
+    if programmed_nl <= 0:
+        return None
+    counted_nl = int(inside[-1]["delivered_nl"]) - int(inside[0]["delivered_nl"])
+    return _claim(counted_nl, programmed_nl, (last_ns - first_ns) / NS_PER_S)
 
 
 def claimed_boluses(data: CaseData, commanded_ml: float) -> Budget | None:

@@ -12,9 +12,14 @@ from typing import Any
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock
 from rig.procedures.bolus import bolus
+from rig.procedures.flex_schedule import flex_schedule
 from rig.procedures.flow_accuracy import flow_accuracy
 from rig.record.case_recorder import CaseRecorder
 
 Procedure = Callable[[UnitUnderTest, Any, CaseRecorder, Clock], None]
 
-PROCEDURES: dict[str, Procedure] = {"flow_accuracy": flow_accuracy, "bolus": bolus}
+PROCEDURES: dict[str, Procedure] = {
+    "flow_accuracy": flow_accuracy,
+    "bolus": bolus,
+    "flex_schedule": flex_schedule,
+}

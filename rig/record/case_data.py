@@ -94,6 +94,7 @@ class CaseData:
     flags: tuple[Record, ...] = ()
     notes: tuple[Record, ...] = ()
     channels: tuple[ChannelSeries, ...] = ()
+    pump_clocks: tuple[Record, ...] = ()
 
     def step(self, name: str) -> Step | None:
         """The step of that name, if the case came that far."""

@@ -89,6 +89,10 @@ class CaseRecorder:
                 self.append("alarm", durable=True, name=name, critical=alarm.critical, state="off")
         self._alarms_on = on
 
+    def pump_clock(self, clock_s: int, set_ns: int) -> None:
+        """The pump's clock was set to ``clock_s`` (s since 2000-01-01); ``set_ns`` on the instruments' clock."""
+        self.append("pump_clock", durable=True, clock_s=clock_s, set_t_ns=self._since_start(set_ns))
+
     def pump_event(self, event: PumpEvent) -> None:
         """One entry of the pump's own log."""
         self.append(

@@ -31,6 +31,8 @@ ML_H_PER_UNIT = {
     "ul/h": (1.0, 1e3),
     "ml/h": (1.0, 1.0),
 }
+# Kinds of records that a case keeps as they are.
+LISTED = ("pump_state", "pump_event", "pump_clock", "alarm", "flag", "note")
 AIR, HIGH = 1 << 0, 1 << 1  # bits of the flow sensor's flags
 
 _NO_COUNTS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0, np.float64)
@@ -108,9 +110,7 @@ class _CaseBeingRead:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     doses: list[Dose] = field(default_factory=list)
     channels: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)
-    lists: dict[str, list[Record]] = field(
-        default_factory=lambda: {kind: [] for kind in ("pump_state", "pump_event", "alarm", "flag", "note")}
-    )
+    lists: dict[str, list[Record]] = field(default_factory=lambda: {kind: [] for kind in LISTED})
 
     def take(self, record: Record) -> bool:
         """Put a record where it belongs; False if its kind has no place here."""
@@ -188,6 +188,7 @@ class _CaseBeingRead:
             alarms=tuple(self.lists["alarm"]),
             flags=tuple(self.lists["flag"]),
             notes=tuple(self.lists["note"]),
+            pump_clocks=tuple(self.lists["pump_clock"]),
             channels=tuple(
                 ChannelSeries(
                     role,

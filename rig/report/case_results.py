@@ -5,7 +5,7 @@ from __future__ import annotations
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
 from rig.report.case_pictures import pictures
-from rig.report.case_tables import boluses, measurements, trumpets
+from rig.report.case_tables import boluses, measurements, portions, trumpets
 from rig.report.numbers import duration, number, plus_minus, probability
 from rig.report.sources import Results, Sources, criterion_of
 
@@ -86,7 +86,7 @@ def _case(sources: Sources, case: str, place: int) -> Block:
     reasons = _reasons(found)
     if reasons:
         parts += [blocks.paragraph("Reasons given with verdicts:", "note"), blocks.bullets(reasons)]
-    parts += [*measurements(found), *trumpets(found), *boluses(found)]
+    parts += [*measurements(found), *trumpets(found), *boluses(found), *portions(found)]
     parts += pictures(sources, found)
     return blocks.section(f"case-{place}", title, parts, level=2)
 

@@ -133,6 +133,37 @@ def boluses(found: list[Results]) -> list[Block]:
     return tables
 
 
+def portions(found: list[Results]) -> list[Block]:
+    """Rows: what was weighed between two instants, such as a step of a schedule. Two columns a unit."""
+    having = [result for result in found if result.get("portions")]
+    tables = []
+    for start in range(0, len(having), UNITS_SIDE_BY_SIDE):
+        shown = having[start : start + UNITS_SIDE_BY_SIDE]
+        columns = ["Portion", "Programmed"]
+        for result in shown:
+            columns += [f"{result['unit']}: delivered", "error"]
+        rows = []
+        for place in range(max(len(result["portions"]) for result in shown)):
+            first = next(result["portions"][place] for result in shown if place < len(result["portions"]))
+            row: list[Cell] = [blocks.text(first["name"]), blocks.plain_number(first["expected_ml"], "mL")]
+            for result in shown:
+                if place >= len(result["portions"]):
+                    row += [blocks.text(None)] * 2
+                    continue
+                portion = result["portions"][place]
+                error, uncertainty = portion["error_pct"], portion["expanded_uncertainty_pct"]
+                row.append(blocks.plain_number(portion["volume_ml"], "mL"))
+                row.append(blocks.text(plus_minus(error, uncertainty, "%", signed=True)))
+            rows.append(row)
+        widths = [2.0, 0.9, *[1.1, 1.2] * len(shown)]
+        tables.append(
+            blocks.table(
+                "Portions, one by one", columns, rows, widths, "l" + "r" * (len(columns) - 1), whole=30
+            )
+        )
+    return tables
+
+
 def _dose(result: Results, dose: Results) -> list[Cell]:
     """Volume and deviation, to the digits the uncertainty of a single dose bears."""
     volume, deviation = dose.get("volume_ml"), dose.get("deviation_pct")

@@ -60,4 +60,21 @@ PROCEDURES = {
             SAFE,
         ),
     ),
+    "flex_schedule": ProcedureWords(
+        "a daily schedule by weighing",
+        "No standard gives a method. Each step and each day of the schedule is weighed as IEC "
+        "60601-2-24:2012, 201.12.1 weighs a constant rate, by the pump's own clock.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump's clock is set, the schedule programmed, and the whole of it read back and "
+            "compared with what was commanded.",
+            "The balance is read at equal intervals and wherever another step begins; the pump is asked "
+            "for state, alarms and its own log. Where the plan says so, the pump's clock is set "
+            "meanwhile.",
+            "After the last step the pump is stopped, the tubing relaxes, and the evaporation blank is "
+            "weighed again.",
+            SAFE,
+        ),
+    ),
 }

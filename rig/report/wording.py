@@ -23,6 +23,8 @@ CRITERIA = {
     "single_dose": "furthest single bolus",
     "share_inside": "share of boluses inside",
     "claimed_delivery": "claimed volume",
+    "step_volume": "furthest step",
+    "day_volume": "furthest day",
 }
 MEANINGS = {
     "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
@@ -30,6 +32,10 @@ MEANINGS = {
     "single_dose": "the bolus that deviates most from the commanded volume",
     "share_inside": "how many of the boluses lie inside the limit the plan sets for this count",
     "claimed_delivery": "what the pump's own counter says it delivered, against what it was programmed to deliver",
+}
+MEANINGS |= {
+    "step_volume": "the step of the schedule whose delivered volume is furthest from the programmed one",
+    "day_volume": "the day (by the pump's clock) whose delivered volume is furthest from the programmed one",
 }
 ALARMS = {
     "MOTOR_STALL": "motor stall",

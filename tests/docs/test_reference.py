@@ -105,6 +105,7 @@ def journal_fields(main_job, tmp_path_factory):
     recorder.pump_state(PumpState(0, "stop", False, 0, 0, 0, 0, (alarm,)))
     recorder.flag("name", "message", 0, 1)
     recorder.note("text")
+    recorder.pump_clock(0, 0)
     recorder.channels("environment", ChannelReading(0, {"air_temperature_c": 20.0}))
     recorder.mass(MassReading(0, 0.0, True, b"S S"))
     journal.close()
