@@ -68,7 +68,7 @@ class SimulatedBalance(PhysicalBalance):
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         self._buffer = self._buffer[-256:]
         for line in lines:

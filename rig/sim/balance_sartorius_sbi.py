@@ -79,7 +79,7 @@ class SimulatedSbiBalance(PhysicalBalance):
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         for character in data.decode("latin-1"):
             self._hear(character)
 

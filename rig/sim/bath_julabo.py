@@ -48,7 +48,7 @@ class SimulatedJulabo:
         setpoint_c: float = 20.0,
         baud: int = 4800,
     ) -> None:
-        self.clock, self.line, self.room_c = clock, SerialLine(clock, baud), room_c
+        self.clock, self.line, self.room_c = clock, SerialLine(clock, baud, "7E1"), room_c
         self.version = "SIMULATED CORIO CD V 1.0"
         self.lowest_c, self.highest_c = -20.0, 150.0
         self.low_limit_c, self.high_limit_c = -20.0, 150.0
@@ -116,7 +116,7 @@ class SimulatedJulabo:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         *commands, self._input = (self._input + data.decode("latin-1").replace("\n", "")).split("\r")
         self._input = self._input[-LONGEST_COMMAND:]
         for command in commands:

@@ -50,7 +50,7 @@ class SimulatedPtu300:
         address: int = 0,
         baud: int = 4800,
     ) -> None:
-        self.line = SerialLine(clock, baud)
+        self.line = SerialLine(clock, baud, "7E1")
         self.air, self.serial, self.address, self.version = air, serial, address, "PTU300 / 1.01"
         self.mode, self.echo, self.silent = "STOP", True, False
         self.noise_hpa, self.noise_k, self.noise_pct = 0.03, 0.02, 0.1
@@ -70,7 +70,7 @@ class SimulatedPtu300:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         if self.silent:
             return
         *commands, self._input = (self._input + data.decode("latin-1").replace("\n", "")).split("\r")

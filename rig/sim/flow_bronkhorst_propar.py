@@ -195,7 +195,7 @@ class SimulatedPropar(PhysicalFlowSensor):
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         frames, self._input = split_frames(self._input + data)
         for frame in frames:
             answer = self._answered(frame)

@@ -131,7 +131,7 @@ class SimulatedFlowSensor(PhysicalFlowSensor):
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         if self.clock.now_ns() < self._awake_ns:
             return
         contents, self._input = split_frames(self._input + data)

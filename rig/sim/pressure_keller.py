@@ -57,8 +57,9 @@ def framed(data: bytes) -> bytes:
 class SimulatedKeller:
     """A transmitter on its line. Plain attributes: ``pressure_kpa`` and ``temperature_c`` (what is there, as
     functions), ``address``, ``serial`` (a number), ``version`` (class, group, year, week), ``zero_kpa`` (what is
-    taken off), ``error_kpa`` (what the sensor adds), ``broken`` (channels that fail), ``powering_up``, ``echo``,
-    ``processing_s``, ``silent``; faults of the line in ``line``. :meth:`interrupt_power` makes it wait for F48 again.
+    taken off), ``error_kpa`` (what the sensor adds), ``broken`` (channels that fail), ``powering_up``,
+    ``processing_s``, ``silent``; faults of the line, and the converter's echo, in ``line``.
+    :meth:`interrupt_power` makes it wait for F48 again.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class SimulatedKeller:
     ) -> None:
         self.clock, self.line = clock, SerialLine(clock, baud)
         self.pressure_kpa, self.temperature_c = pressure_kpa, temperature_c
-        self.serial, self.address, self.echo = serial, address, echo
+        self.serial, self.address = serial, address
+        self.line.echo = echo
         self.version = (5, 20, 12, 28)
         self.zero_kpa = self.error_kpa = 0.0
         self.broken: set[int] = set()
@@ -97,9 +99,7 @@ class SimulatedKeller:
 
     def receive(self, data: bytes) -> None:
         now_ns = self.clock.now_ns()
-        self.line.heard(data)
-        if self.echo:
-            self.line.answer(data, 0.0)
+        data = self.line.heard(data)
         if now_ns - self._heard_ns > GAP_NS:
             self._input = b""
         self._heard_ns = now_ns

@@ -72,7 +72,7 @@ class SimulatedAlaris:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         for character in data.decode("latin-1"):
             if character == "!":
                 self._line = ""

@@ -68,7 +68,7 @@ class SimulatedFresenius:
         module: int | None = 1,
     ) -> None:
         self.clock = clock
-        self.line = SerialLine(clock, 19_200)
+        self.line = SerialLine(clock, 19_200, "7E1")
         self.drive = InfusionDrive(clock, fluid, capacity_nl=capacity_nl)
         self.drive.happened = self._happened
         self.infusion = Infusion(self.drive)
@@ -100,7 +100,7 @@ class SimulatedFresenius:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         self._heard_ns = self.clock.now_ns()
         for byte in data:
             self._hear(byte)

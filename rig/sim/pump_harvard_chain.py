@@ -75,7 +75,7 @@ class SimulatedHarvardChain:
         baud: int = 9600,
     ) -> None:
         self.clock = clock
-        self.line = SerialLine(clock, baud)
+        self.line = SerialLine(clock, baud, "8N2")
         self.drive = InfusionDrive(clock, fluid, capacity_nl=capacity_nl)
         self.drive.happened = self._happened
         self.address, self.dialect = address, dialect
@@ -102,7 +102,7 @@ class SimulatedHarvardChain:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         for character in data.decode("latin-1"):
             if character == "\r":
                 line, self._line = self._line, ""

@@ -104,7 +104,7 @@ class SimulatedHarvardUltra:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         for character in data.decode("latin-1"):
             if character not in "\r\n":
                 self._line += character

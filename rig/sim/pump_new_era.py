@@ -93,7 +93,7 @@ class SimulatedNewEra:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         for heard in self._ear.hear(data, self.clock.now_ns()):
             if heard.text is None:
                 self._say(self._status_letter() + "?COM", bool(self.safe_s))

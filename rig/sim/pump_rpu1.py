@@ -77,7 +77,7 @@ class SimulatedPump:
 
     def receive(self, data: bytes) -> None:
         now_ns = self.clock.now_ns()
-        self.line.heard(data)
+        data = self.line.heard(data)
         if self.silent or self.unit.resetting:
             return
         if now_ns - self._heard_ns > BYTE_GAP_NS:

@@ -188,7 +188,7 @@ class ScpiInstrument:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         *messages, self._input = (self._input + data).split(b"\n")
         for message in messages:
             self._carry_out(message.removesuffix(b"\r").decode("latin-1"))

@@ -53,7 +53,7 @@ class SimulatedRelayModule:
         self.line.attach(send)
 
     def receive(self, data: bytes) -> None:
-        self.line.heard(data)
+        data = self.line.heard(data)
         *commands, self._input = (self._input + data.decode("latin-1").replace("\n", "")).split("\r")
         for command in commands:
             answer = self._carry_out(command.strip().lower().split())

@@ -253,7 +253,7 @@ def test_the_pressure_in_the_line(stand):
 
 def test_a_converter_that_echoes(stand):
     one = stand("pressure_keller")
-    one.device.echo = True
+    one.device.line.echo = True
     assert one.driver.read().values["line_temperature_c"] == pytest.approx(37, abs=1e-4)
     one.wait(1)
     one.driver.read()
