@@ -91,7 +91,9 @@ LEFT_OUT = {
     (InstrumentFile, "calibrated_until"): "not stated; `rig check` warns",
     (BenchTable, "fluid_temperature"): "not stated",
     (BenchTable, "rate_max"): "no limit but the pump's",
+    (BenchTable, "bolus_max"): "no limit but the pump's",
     (BenchTable, "volume_max"): "no limit but the reservoir",
+    (BenchTable, "disagreement_max"): "not looked at",
     (SimulatedUnit, "stall_at"): "never",
     (SimulatedUnit, "stall_for"): "for good",
 }

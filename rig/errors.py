@@ -6,6 +6,7 @@
     ├── DefinitionError          a file or a command line is wrong; nothing was opened, nothing was sent
     ├── BenchBusy                another run holds the bench; nothing was sent
     ├── LimitRefused             a value beyond a limit of bench or pump; no dose was sent
+    ├── InterlockTripped         more flowed than may, or two sources disagree; the pump was put in its safe state
     ├── LinkError                bytes do not get through
     │   ├── LinkTimeout          no (complete) reply before the deadline; also a TimeoutError
     │   └── LinkLost             the port is gone, or was never there
@@ -88,6 +89,13 @@ class LimitRefused(RigError):
     """A value beyond a limit of the bench or of the pump. Nothing that doses was sent."""
 
     exit_status = EXIT_BAD_INPUT
+
+
+class InterlockTripped(RigError):
+    """A unit delivered more than its bench allows, or what was weighed is not what was commanded.
+
+    Its pump was put in its safe state; the text says whether that is confirmed.
+    """
 
 
 class ExchangeError(RigError):

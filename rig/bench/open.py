@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, cast
 
+from rig.bench.interlock import BenchLimits, Interlock, Watchman
+from rig.bench.interlocked import interlocked
 from rig.bench.monitors import SharedReading
 from rig.bench.options import driver_arguments
 from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, UnitUnderTest, Valves
@@ -79,6 +81,8 @@ class Bench:
     clock: Clock
     units: tuple[UnitUnderTest, ...]
     instruments: tuple[InstrumentOnBench, ...]
+    interlocks: Mapping[str, Interlock] = field(default_factory=dict)  # by serial number of the unit
+    watchman: Watchman | None = None  # looks after them where time is real
 
     def unit(self, serial: str) -> UnitUnderTest:
         """The unit with that serial number. Raises DefinitionError when the bench has none such."""
@@ -92,6 +96,8 @@ class Bench:
 
     def close(self) -> None:
         """Give all links back. Never raises."""
+        if self.watchman is not None:
+            self.watchman.stop()
         for instrument in self.instruments:
             instrument.driver.close()
 
@@ -163,15 +169,22 @@ def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = N
         shared = {file.role: opened_driver(SHARED, file) for file in bench.shared.auxiliaries}
         watched = {role: SharedReading(shared[role], clock) for role in MONITORS if role in shared}
         units = []
+        interlocks: dict[str, Interlock] = {}
         for unit in chosen:
             own = {file.role: opened_driver(unit.serial, file) for file in unit.instruments}
             own_watched = {role: SharedReading(own[role], clock) for role in MONITORS if role in own}
-            units.append(_unit(unit, {**shared, **own}, {**watched, **own_watched}))
+            bare = _unit(unit, {**shared, **own}, {**watched, **own_watched})
+            interlocks[unit.serial] = Interlock(unit.serial, BenchLimits.of(bench), clock)
+            units.append(interlocked(bare, interlocks[unit.serial]))
+            for on_bench in opened:  # nobody is handed the driver itself
+                if on_bench.unit == unit.serial and on_bench.file.role in ("pump", "balance"):
+                    on_bench.driver = getattr(units[-1], on_bench.file.role)
     except RigError:
         for on_bench in opened:
             on_bench.driver.close()
         raise
-    return Bench(bench, clock, tuple(units), tuple(opened))
+    watchman = Watchman(tuple(interlocks.values())) if clock.kind == "wall" else None
+    return Bench(bench, clock, tuple(units), tuple(opened), interlocks, watchman)
 
 
 def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedReading]) -> UnitUnderTest:

@@ -58,8 +58,16 @@ class BenchTable(Table):
     air_humidity_pct: HumidityPct = Field(50.0, alias="air_humidity")
     air_humidity_u_pct: HumidityPct = Field(10.0, alias="air_humidity_u")
     rate_max_ml_h: RateMlH | None = Field(None, alias="rate_max", description="highest rate on this bench")
+    bolus_max_ml: VolumeMl | None = Field(
+        None, alias="bolus_max", description="largest bolus of any kind on this bench"
+    )
     volume_max_ml: VolumeMl | None = Field(
         None, alias="volume_max", description="most that one unit may deliver in a run"
+    )
+    disagreement_max_ml: VolumeMl | None = Field(
+        None,
+        alias="disagreement_max",
+        description="how far what was weighed may be from what was commanded, before the unit is stopped",
     )
     silence_max_s: SilenceS = Field(
         5.0,
@@ -88,7 +96,9 @@ class BenchFile:
     air_humidity_pct: float
     air_humidity_u_pct: float
     rate_max_ml_h: float | None
+    bolus_max_ml: float | None
     volume_max_ml: float | None
+    disagreement_max_ml: float | None
     silence_max_s: float
     if_both_die: str
     seed: int

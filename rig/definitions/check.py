@@ -119,6 +119,9 @@ def _bolus_problems(told: Commanded, unit: UnitFile, bench: BenchFile) -> Iterat
     if bolus_ml > profile.bolus_max_ml * _SLACK:
         limit = f"{profile.bolus_max_ml:.6g} mL ({profile.source.where(None, 'pump', 'bolus_max')})"
         yield told.key, f"{bolus_ml:.6g} mL is above the pump's largest bolus, {limit}", ""
+    if bench.bolus_max_ml is not None and bolus_ml > bench.bolus_max_ml * _SLACK:
+        limit = f"{bench.bolus_max_ml:.6g} mL ({bench.source.where(None, 'bench', 'bolus_max')})"
+        yield told.key, f"{bolus_ml:.6g} mL is more than the bench allows in one bolus, {limit}", ""
     rate = peak_ml_h(told)
     duration_key = (*told.key[:-1], f"{told.key[-1]}_duration")
     if profile.bolus_rate_max_ml_h is not None and rate > profile.bolus_rate_max_ml_h * _SLACK:

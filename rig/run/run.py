@@ -18,7 +18,7 @@ from rig.clock import Clock
 from rig.definitions.bench_file import UnitFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
-from rig.errors import Aborted, RigError
+from rig.errors import Aborted, InterlockTripped, RigError
 from rig.judge import judge, judge_case
 from rig.procedures import PROCEDURES
 from rig.record.case_data import RunRecord
@@ -125,6 +125,8 @@ class Run:
         )
         if self._held is not None and self._held.recovered:
             journal.append("recovered", durable=True, words=self._held.recovered)
+        for interlock in self.bench.interlocks.values():
+            interlock.begin_run()
         for instrument in self.bench.instruments:
             journal.append("instrument", **_instrument_record(instrument))
         for unit in self.bench.units:
@@ -178,6 +180,7 @@ class Run:
         journal = self.folder.journal
         recorder = CaseRecorder(journal, case.id, unit.serial, self._started_ns)
         recorder.append("case_started", durable=True, procedure=case.procedure)
+        started_ns = self._clock.now_ns()
         ended, message = "completed", ""
         aborted: BaseException | None = None
         try:
@@ -190,6 +193,9 @@ class Run:
                 PROCEDURES[case.procedure](unit, case, recorder, self._clock)
         except Aborted as error:
             ended, message, aborted = "aborted", str(error), error
+        except InterlockTripped as error:
+            recorder.flag("interlock", str(error), started_ns, self._clock.now_ns())
+            ended, message = "error", str(error)
         except RigError as error:
             ended, message = "error", str(error)
         except (
@@ -204,6 +210,8 @@ class Run:
             unsafe = f"SAFE STATE NOT CONFIRMED: {error}"
             message = f"{message}; {unsafe}" if message else unsafe
             ended = "aborted" if ended == "aborted" else "error"
+        if (interlock := self.bench.interlocks.get(unit.serial)) is not None:
+            recorder.append("interlock", False, **interlock.account)
         recorder.append("case_finished", durable=True, ended=ended, message=message)
         if aborted is not None:
             raise aborted
