@@ -100,6 +100,7 @@ LEFT_OUT = {
 
 WORDS: dict[object, str] = {
     fields._text: "text",
+    fields._paths: "path, or list of paths",
     fields._line_of_text: "text, one line",
     fields._ident: "name",
     fields._date: "date",

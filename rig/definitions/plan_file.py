@@ -9,12 +9,18 @@ from pathlib import Path
 from pydantic import Field
 
 from rig.definitions.cases import PROCEDURES, Case
-from rig.definitions.fields import Ident, LineOfText, TemperatureC, Text, Truth, shown
+from rig.definitions.fields import Ident, LineOfText, Paths, TemperatureC, Text, Truth, shown
+from rig.definitions.requirement_set import RequirementSet
+from rig.definitions.requirements import load_requirements
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource, read_source, source_from_bytes
+from rig.errors import DefinitionError
 
 USUAL_REFERENCE_TEMPERATURE_C = 20.0
+
+
+RUN_FOLDER_REQUIREMENTS = "requirements"  # folder in a run folder
 
 
 class PlanTable(Table):
@@ -24,6 +30,11 @@ class PlanTable(Table):
     revision: Ident = Field(description="revision of the plan", examples=['"A"'])
     title: LineOfText = Field(description="what the plan verifies", examples=['"Flow accuracy"'])
     purpose: Text = Field("", description="why, in a few sentences")
+    requirements: Paths = Field(
+        (),
+        description="requirement sets that `verifies` refers to, in the folder of this file or below",
+        examples=['"requirements.csv"'],
+    )
     reference_temperature_c: TemperatureC = Field(
         USUAL_REFERENCE_TEMPERATURE_C,
         alias="reference_temperature",
@@ -35,7 +46,10 @@ class PlanTable(Table):
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole plan. ``reference_temperature_c``: temperature for which volumes are stated (20 if unsaid)."""
+    """A whole plan. ``reference_temperature_c``: temperature for which volumes are stated (20 if unsaid).
+
+    ``requirements``: the sets it names, read.
+    """
 
     id: str
     revision: str
@@ -45,6 +59,7 @@ class Plan:
     unattended: bool
     cases: tuple[Case, ...]
     source: TomlSource = field(repr=False, compare=False)
+    requirements: tuple[RequirementSet, ...] = field(default=(), repr=False, compare=False)
 
     def case(self, case_id: str) -> Case:
         """The case with this id. Raises KeyError."""
@@ -52,16 +67,26 @@ class Plan:
 
 
 def load_plan(path: Path | str) -> Plan:
-    """Read and check a plan file. Raises DefinitionError with every problem found."""
-    return _plan(read_source(path))
+    """Read and check a plan file and the requirement sets it names (relative to it).
+
+    Raises DefinitionError with every problem found.
+    """
+    source = read_source(path)
+    return _plan(source, source.path.parent)
+
+
+def plan_from_folder(run_folder: Path) -> Plan:
+    """The plan of a run as its folder keeps it: ``plan.toml`` and the requirement sets in ``requirements/``."""
+    return _plan(read_source(run_folder / "plan.toml"), run_folder / RUN_FOLDER_REQUIREMENTS)
 
 
 def plan_from_text(text: str, name: str) -> Plan:
     """As :func:`load_plan`, from a text; ``name`` stands for the file in messages."""
-    return _plan(source_from_bytes(text.encode("utf-8"), Path(name)))
+    source = source_from_bytes(text.encode("utf-8"), Path(name))
+    return _plan(source, source.path.parent)
 
 
-def _plan(source: TomlSource) -> Plan:
+def _plan(source: TomlSource, requirements_in: Path) -> Plan:
     problems = Problems(source)
     check_keys(source.data, ("plan", "case"), (), problems)
     header = None
@@ -70,6 +95,7 @@ def _plan(source: TomlSource) -> Plan:
     else:
         problems.add((), "the table [plan] is missing", 'it begins a plan: [plan], then id = "..."')
     cases = _cases(source.data.get("case"), problems)
+    sets = _requirements(header, requirements_in, problems)
     problems.raise_if_any()
     if header is None:
         raise AssertionError("a plan without header was let through")
@@ -82,7 +108,19 @@ def _plan(source: TomlSource) -> Plan:
         header.unattended,
         cases,
         source,
+        sets,
     )
+
+
+def _requirements(header: PlanTable | None, folder: Path, problems: Problems) -> tuple[RequirementSet, ...]:
+    if header is None or not header.requirements:
+        return ()
+    try:
+        named_at = problems.source.where(None, "plan", "requirements")
+        return load_requirements(header.requirements, folder, named_at)
+    except DefinitionError as error:
+        problems.found.extend(error.problems)
+        return ()
 
 
 def _cases(items: object, problems: Problems) -> tuple[Case, ...]:

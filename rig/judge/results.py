@@ -25,6 +25,7 @@ from rig.judge.findings import (
     measured,
     time_text,
 )
+from rig.judge.trace import requirement_row, trace
 from rig.judge.verdicts import capability_flags, verdict_on, without_value
 from rig.judge.witnesses import alarms_seen, logged_events
 from rig.record.case_data import CaseData, Record, RunRecord
@@ -76,9 +77,24 @@ def judge(run: RunRecord, plan: Plan, bench: BenchFile) -> Result:
             "units": [_unit(unit, run, cases) for unit in bench.units],
             "shared_instruments": [_instrument(record, run) for record in _instruments(run, SHARED)],
             "cases": cases,
+            **_requirements(run, plan, cases),
         }
     )
     return result
+
+
+def _requirements(run: RunRecord, plan: Plan, cases: list[Result]) -> Result:
+    """What became of each requirement, what does not meet, and what changed since the run before."""
+    traced = trace([plan], [{"plan": {"id": plan.id}, "cases": cases}])
+    records = [record for record in run.other if record["kind"] == "requirements"]
+    return {
+        "requirements": [requirement_row(row) for row in traced.rows],
+        "trace": [
+            {"gap": finding.gap, "about": finding.about, "message": finding.message}
+            for finding in traced.findings
+        ],
+        "requirement_changes": records[-1].get("changes") if records else None,
+    }
 
 
 def _end_of(run: RunRecord) -> Outcome:

@@ -81,12 +81,12 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     Raises IntegrityError when what a report needs is unreadable, DefinitionError when plan or bench are.
     """
     from rig.definitions.bench_file import bench_from_folder
-    from rig.definitions.plan_file import load_plan
+    from rig.definitions.plan_file import plan_from_folder
     from rig.judge import judge
     from rig.record.load_run import load_run
 
     run = run or load_run(folder)
-    plan, bench = load_plan(folder / "plan.toml"), bench_from_folder(folder)
+    plan, bench = plan_from_folder(folder), bench_from_folder(folder)
     results_path = folder / "results.json"
     raw = None
     if results_path.exists():

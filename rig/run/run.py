@@ -24,7 +24,9 @@ from rig.procedures import PROCEDURES
 from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
 from rig.record.load_run import load_run
+from rig.record.requirement_files import keep_requirements
 from rig.record.run_folder import RunFolder, new_run_id
+from rig.run.earlier_requirements import changes_since_last_run
 from rig.run.guarding import HeldBench
 from rig.safe_state import out_of_safe_state, to_safe_state
 
@@ -127,6 +129,14 @@ class Run:
             journal.append("recovered", durable=True, words=self._held.recovered)
         for interlock in self.bench.interlocks.values():
             interlock.begin_run()
+        if plan.requirements:
+            files = {name: content for found in plan.requirements for name, content in found.files.items()}
+            journal.append(
+                "requirements",
+                durable=True,
+                files=keep_requirements(self.path, files),
+                changes=changes_since_last_run(plan, self.path.parent, self.path),
+            )
         for instrument in self.bench.instruments:
             journal.append("instrument", **_instrument_record(instrument))
         for unit in self.bench.units:

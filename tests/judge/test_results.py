@@ -18,6 +18,7 @@ CASE_KEYS = {
 RUN_KEYS = {
     "schema", "run_id", "outcome", "rehearsal", "rehearsal_because", "clock", "started_utc", "finished_s", "operator",
     "plan", "bench", "software", "units", "shared_instruments", "cases",
+    "requirements", "trace", "requirement_changes",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rig.definitions.bench_file import BenchFile, bench_from_folder
-from rig.definitions.plan_file import Plan, load_plan
+from rig.definitions.plan_file import Plan, plan_from_folder
 from rig.judge.results import judge
 from rig.record.journal import Journal
 from rig.record.load_run import load_run
@@ -56,10 +56,12 @@ class Folder:
         self.path, self.story = path, story
         (path / "pumps").mkdir(parents=True)
         (path / "plan.toml").write_text(story.plan_text or both_plans(), "utf-8")
+        (path / "requirements").mkdir()
+        copyfile(ROOT / "test_plans/requirements.csv", path / "requirements/requirements.csv")
         copyfile(ROOT / f"fixtures/{story.bench}.bench.toml", path / "bench.toml")
         for profile in sorted((ROOT / "fixtures/pumps").glob("*.toml")):
             copyfile(profile, path / "pumps" / profile.name)
-        self.plan: Plan = load_plan(path / "plan.toml")
+        self.plan: Plan = plan_from_folder(path)
         self.bench: BenchFile = bench_from_folder(path)
         self.t_ns = 0
         self.journal = Journal.create(path / "journal.jsonl", lambda: self.t_ns)
