@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rig.readings import CHANNELS
-from rig.record.case_data import CaseData
 from rig.report import blocks, run_figures, wording
 from rig.report.blocks import Block, Cell
 from rig.report.front import alarms_of
+from rig.report.monitored import monitored
 from rig.report.numbers import duration
 from rig.report.sources import Results, Sources
 
@@ -182,39 +181,5 @@ def environment(sources: Sources) -> Block:
                 "lrrrr",
             )
         )
-    parts += _monitors(sources, known)
+    parts += monitored(sources, known)
     return blocks.section("environment", "Environment", parts)
-
-
-def _monitors(sources: Sources, known: list[CaseData]) -> list[Block]:
-    """What stood beside pump, balance and flow sensor: a figure for each channel, then the numbers."""
-    drawn = []
-    for channel in dict.fromkeys(series.channel for data in known for series in data.channels):
-        words = f"{CHANNELS.get(channel, channel).capitalize()}, as the bench's instruments showed it."
-        drawn.append(blocks.figure(run_figures.channel(channel, sources.serials, known), words, words))
-    rows = [
-        [
-            blocks.strong(case["unit"]),
-            blocks.text(case["id"]),
-            blocks.text(f"{shown['title']} ({wording.role(str(shown['role']))})"),
-            *[blocks.plain_number(shown[name], shown["unit"]) for name in ("least", "mean", "greatest")],
-            blocks.plain_number(shown["count"], digits=12),
-        ]
-        for case in sources.cases
-        for shown in case.get("channels") or []
-    ]
-    parts: list[Block] = [blocks.figures(drawn)] if drawn else []
-    if rows:
-        headings = ["Unit", "Case", "Channel", "Least", "Mean", "Greatest", "Readings"]
-        parts.append(
-            blocks.table(
-                "What the other instruments showed", headings, rows, [1, 1, 2.2, 1, 1, 1, 0.8], "lllrrrr"
-            )
-        )
-    if not any(series.channel.startswith("air_") for data in known for series in data.channels):
-        words = (
-            "Air temperature, pressure and humidity were not recorded as series; the values used are those stated for "
-            "the bench in the section on instruments, with their uncertainties."
-        )
-        parts.append(blocks.paragraph(words, "note"))
-    return parts

@@ -1,12 +1,10 @@
-"""The figures of the whole run: when what happened on which unit, how warm the liquid was, what the monitors showed."""
+"""The figures of the whole run: when what happened on which unit, how warm the liquid was."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rig.judge.channels import unit_of
-from rig.readings import CHANNELS
 from rig.record.case_data import CaseData
 from rig.report import drawing
 from rig.report.drawing import BLACK, GREY, PALE, RED, WIDE_MM, picture
@@ -136,27 +134,6 @@ def temperature(units: Sequence[str], cases: Sequence[CaseData]) -> str | None:
         height_mm=48.0,
         legend=4,
     )
-
-
-def channel(name: str, units: Sequence[str], cases: Sequence[CaseData]) -> str:
-    """One channel of the monitors over the run: a line a unit, each reading a point of it."""
-
-    def draw(axes: Axes) -> None:
-        for data in cases:
-            look = drawing.look(units.index(data.unit))
-            for series in data.channels:
-                if series.channel == name:
-                    axes.plot(
-                        series.t_ns / NS_PER_H,
-                        series.values,
-                        color=look["color"],
-                        linestyle=look["linestyle"],
-                        linewidth=0.9,
-                        label=_once(axes, drawing.label(data.unit, 18)),
-                    )
-
-    title = f"{CHANNELS.get(name, name)} ({unit_of(name)})"
-    return picture(draw, "time since the start of the run (h)", title, legend=4)
 
 
 def _once(axes: Axes, name: str) -> str:

@@ -79,7 +79,7 @@ class Ended:
 
     @property
     def journal(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "journal.jsonl").read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in (self.folder / "journal.jsonl").read_bytes().splitlines()]
 
     def case(self, case: str, unit: str) -> dict[str, Any]:
         found: dict[str, Any] = next(
@@ -256,3 +256,59 @@ def with_visa_names(bench):
     unit = re.sub(r'"serial://([^"]+)"', r'"visa://ASRL\1::INSTR"', unit)
     unit = re.sub(r'"socket://([^":]+):(\d+)"', r'"visa://TCPIP::\1::\2::SOCKET"', unit)
     return f'{head}serial = "SIM-0002"{unit}'
+
+
+@dataclass
+class Judged:
+    """One case on one unit, carried out in virtual time and judged."""
+
+    case: dict[str, Any]
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        return {criterion["name"]: criterion["verdict"] for criterion in self.case["criteria"]}
+
+    def reason(self, criterion: str) -> str:
+        return next(entry["reason"] for entry in self.case["criteria"] if entry["name"] == criterion)
+
+
+@pytest.fixture
+def judged(tmp_path, monkeypatch) -> Callable[..., Judged]:
+    """Carry out one case of a shipped plan on the first unit of a shipped bench, injured by ``fault``."""
+    import rig.sim.build
+    from rig.bench.open import open_bench
+    from rig.clock.virtual import VirtualClock
+    from rig.definitions.bench_file import load_bench
+    from rig.definitions.plan_file import plan_from_text
+    from rig.run.run import Run
+    from rig.sim.build import simulate
+
+    def carry_out(
+        plan_name: str,
+        case_id: str,
+        fault: Callable[[Any], object] = lambda channel: None,
+        bench: str = "simulated",
+        change: Callable[[str], str] = lambda text: text,
+    ) -> Judged:
+        worlds: list[Any] = []
+
+        def simulate_and_injure(*arguments: Any) -> Any:
+            worlds.append(simulate(*arguments))
+            fault(next(iter(worlds[-1].units.values())))
+            return worlds[-1]
+
+        monkeypatch.setattr(rig.sim.build, "simulate", simulate_and_injure)
+        text = (REPOSITORY / f"test_plans/{plan_name}.plan.toml").read_text("utf-8")
+        # cheaper; the sensor gives no verdict
+        text = change(re.sub(r"^flow_every = .*", 'flow_every = "60 s"', text, flags=re.MULTILINE))
+        text = re.sub(r"^requirements = .*\n", "", text, flags=re.MULTILINE)
+        plan = plan_from_text(text, f"{plan_name}.plan.toml")
+        bench_file = load_bench(REPOSITORY / f"fixtures/{bench}.bench.toml")
+        serial = bench_file.units[0].serial
+        with open_bench(bench_file, VirtualClock(), [serial]) as opened:
+            run = Run(plan, opened, tmp_path / "runs", "somebody")
+            result = run.carry_out(plan.case(case_id), [serial])[serial]
+            run.folder.journal.close()
+        return Judged(json.loads(json.dumps(result)))
+
+    return carry_out
