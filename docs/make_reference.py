@@ -42,6 +42,8 @@ from rig.definitions.instruments import (
     SimulatedUnit,
 )
 from rig.definitions.limits import ALL_FORMS
+from rig.definitions.patient_bolus_case import PatientAccept, PatientBolusCase
+from rig.definitions.periodic_bolus_case import PeriodicAccept, PeriodicBolusCase
 from rig.definitions.plan_file import PlanTable
 from rig.definitions.pump_profile import PumpTable
 from rig.definitions.tables import Table
@@ -60,6 +62,11 @@ MEANING = {
     (PlainAccept, "alarms"): "no alarm in the whole case",
     (FlexAccept, "step_volume"): "deviation of the step of the schedule that is furthest off",
     (FlexAccept, "day_volume"): "deviation of the day, by the pump's clock, that is furthest off",
+    (PeriodicAccept, "single_dose"): "deviation of the worst bolus from what was set",
+    (PatientAccept, "lockout"): "no bolus is granted before the lock-out has passed",
+    (PatientAccept, "daily_maximum"): "no bolus is granted beyond the maximum in 24 h",
+    (PatientAccept, "requests_granted"): "no request is refused that lock-out and maximum allow",
+    (PatientAccept, "log"): "the pump's log holds every request, grant and denial",
     (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
     (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
     (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
@@ -105,6 +112,8 @@ WORDS: dict[object, str] = {
     fields._ident: "name",
     fields._date: "date",
     fields._truth: "`true` or `false`",
+    fields._date_time: "date with time of the day, no quotes",
+    fields._weekday: "weekday",
 }
 
 
@@ -155,14 +164,17 @@ def _words(function: Any) -> str:
     if function is fields.WindowsS.__metadata__[0].func:
         words = "list of durations, each above zero"
     elif "read_item" in captured:
-        words = f"list of {_words(captured['read_item']).replace(', one line', '')}s"
+        first, comma, rest = _words(captured["read_item"]).replace(", one line", "").partition(",")
+        words = f"list of {first}s{comma + ' each' if comma else ''}{rest}"
     elif "words" in captured:
         words = " or ".join(f'`"{word}"`' for word in captured["words"])
-    elif "kind" in captured:
-        words = _quantity_words(captured)
     elif "forms" in captured:
         forms = captured["forms"] or ALL_FORMS
         words = "limit" if forms == ALL_FORMS else "limit: " + " or ".join(f"`{form} …`" for form in forms)
+        if captured.get("kind", "percent") != "percent":
+            words += f", a {captured['kind'].replace('_', ' ')}"
+    elif "kind" in captured:
+        words = _quantity_words(captured)
     elif "least" in captured:
         words = f"whole number, {captured['least']} to {captured['most']}"
     else:
@@ -374,6 +386,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "day-group": lambda: table_of(DayGroup),
     "clock-change": lambda: table_of(ClockChange),
     "flex-accept": lambda: table_of(FlexAccept),
+    "patient-bolus": lambda: table_of(PatientBolusCase, without=WeighedCase),
+    "patient-accept": lambda: table_of(PatientAccept),
+    "periodic-bolus": lambda: table_of(PeriodicBolusCase, without=WeighedCase),
+    "periodic-accept": lambda: table_of(PeriodicAccept),
     "bench": lambda: table_of(BenchTable),
     "unit": lambda: table_of(UnitFile, without=Auxiliaries),
     "auxiliaries": lambda: table_of(Auxiliaries),

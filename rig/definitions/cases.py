@@ -6,8 +6,18 @@ from rig.definitions.bolus_case import BolusCase
 from rig.definitions.case_common import CommonCase
 from rig.definitions.flex_schedule_case import FlexScheduleCase
 from rig.definitions.flow_accuracy_case import FlowAccuracyCase
+from rig.definitions.patient_bolus_case import PatientBolusCase
+from rig.definitions.periodic_bolus_case import PeriodicBolusCase
 
-__all__ = ["PROCEDURES", "BolusCase", "Case", "FlexScheduleCase", "FlowAccuracyCase"]
+__all__ = [
+    "PROCEDURES",
+    "BolusCase",
+    "Case",
+    "FlexScheduleCase",
+    "FlowAccuracyCase",
+    "PatientBolusCase",
+    "PeriodicBolusCase",
+]
 
 # Every case is a CommonCase; what only one procedure has is asked of its own model.
 Case = CommonCase
@@ -16,4 +26,6 @@ PROCEDURES: dict[str, type[CommonCase]] = {
     "flow_accuracy": FlowAccuracyCase,
     "bolus": BolusCase,
     "flex_schedule": FlexScheduleCase,
+    "patient_bolus": PatientBolusCase,
+    "periodic_bolus": PeriodicBolusCase,
 }

@@ -10,6 +10,8 @@ from rig.judge.bolus import find_bolus
 from rig.judge.findings import Findings
 from rig.judge.flex_schedule import find_flex_schedule
 from rig.judge.flow_accuracy import find_flow_accuracy
+from rig.judge.patient_bolus import find_patient_bolus
+from rig.judge.periodic_bolus import find_periodic_bolus
 from rig.record.case_data import CaseData
 
 # The record, the case (of the procedure's own model), the unit, the bench, the reference temperature in °C.
@@ -19,4 +21,6 @@ FINDERS: dict[str, Finder] = {
     "flow_accuracy": find_flow_accuracy,
     "bolus": find_bolus,
     "flex_schedule": find_flex_schedule,
+    "patient_bolus": find_patient_bolus,
+    "periodic_bolus": find_periodic_bolus,
 }

@@ -14,6 +14,8 @@ from rig.clock import Clock
 from rig.procedures.bolus import bolus
 from rig.procedures.flex_schedule import flex_schedule
 from rig.procedures.flow_accuracy import flow_accuracy
+from rig.procedures.patient_bolus import patient_bolus
+from rig.procedures.periodic_bolus import periodic_bolus
 from rig.record.case_recorder import CaseRecorder
 
 Procedure = Callable[[UnitUnderTest, Any, CaseRecorder, Clock], None]
@@ -22,4 +24,6 @@ PROCEDURES: dict[str, Procedure] = {
     "flow_accuracy": flow_accuracy,
     "bolus": bolus,
     "flex_schedule": flex_schedule,
+    "patient_bolus": patient_bolus,
+    "periodic_bolus": periodic_bolus,
 }

@@ -73,6 +73,15 @@ class Dose:
 
 
 @dataclass(frozen=True)
+class Interruption:
+    """The rig was gone from ``start_ns`` to ``end_ns``; ``message`` says how that is known and how it went on."""
+
+    start_ns: int
+    end_ns: int
+    message: str
+
+
+@dataclass(frozen=True)
 class CaseData:
     """All that was recorded of one case on one unit. The lists of records are as journalled."""
 
@@ -94,7 +103,10 @@ class CaseData:
     flags: tuple[Record, ...] = ()
     notes: tuple[Record, ...] = ()
     channels: tuple[ChannelSeries, ...] = ()
+    doses_begun: tuple[Record, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
     pump_clocks: tuple[Record, ...] = ()
+    patient_requests: tuple[Record, ...] = ()
 
     def step(self, name: str) -> Step | None:
         """The step of that name, if the case came that far."""
@@ -116,5 +128,11 @@ class RunRecord:
     other: tuple[Record, ...] = field(default=())
 
     def case(self, case: str, unit: str) -> CaseData | None:
-        """The record of one case on one unit, if it was begun."""
-        return next((data for data in self.cases if (data.case, data.unit) == (case, unit)), None)
+        """The record of one case on one unit, if it was begun; of one that was begun again, the last."""
+        begun = [data for data in self.cases if (data.case, data.unit) == (case, unit)]
+        return begun[-1] if begun else None
+
+    @property
+    def resumptions(self) -> tuple[Record, ...]:
+        """How often the run was taken up again after the rig was gone, and how."""
+        return tuple(record for record in self.other if record["kind"] == "resumed")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rig.readings import ChannelReading, FlowBlock, MassReading, Prescription, PumpAlarm, PumpEvent, PumpState
+from rig.readings import ChannelReading, FlowBlock, MassReading, PatientBolusReply, Prescription, PumpAlarm, PumpEvent, PumpState
 from rig.record.journal import Journal
 
 
 class CaseRecorder:
-    """Writes the journal for one case on one unit. ``started_ns`` is the run's zero on the instruments' clock."""
+    """Writes the journal for one case on one unit. ``started_ns`` is the run's zero on the instruments' clock.
 
-    def __init__(self, journal: Journal, case: str, unit: str, started_ns: int) -> None:
+    ``alarms_on``: those that the record of a case which goes on has as being on.
+    """
+
+    def __init__(
+        self, journal: Journal, case: str, unit: str, started_ns: int, alarms_on: Sequence[PumpAlarm] = ()
+    ) -> None:
         self._journal, self._case, self._unit, self._started_ns = journal, case, unit, started_ns
-        self._alarms_on: dict[str, PumpAlarm] = {}
+        self._alarms_on = {alarm.name: alarm for alarm in alarms_on}
 
     def _since_start(self, t_ns: int) -> int:
         return t_ns - self._started_ns
@@ -93,6 +99,16 @@ class CaseRecorder:
         """The pump's clock was set to ``clock_s`` (s since 2000-01-01); ``set_ns`` on the instruments' clock."""
         self.append("pump_clock", durable=True, clock_s=clock_s, set_t_ns=self._since_start(set_ns))
 
+    def patient_request(self, reply: PatientBolusReply, asked_ns: int) -> None:
+        """The patient's button was pressed at ``asked_ns`` on the instruments' clock, and what the pump said."""
+        self.append(
+            "patient_request",
+            durable=True,
+            refused=reply.refused,
+            left_s=reply.left_s,
+            asked_t_ns=self._since_start(asked_ns),
+        )
+
     def pump_event(self, event: PumpEvent) -> None:
         """One entry of the pump's own log."""
         self.append(
@@ -102,6 +118,10 @@ class CaseRecorder:
             code=event.code,
             arguments=dict(event.arguments),
         )
+
+    def dose_begun(self, index: int) -> None:
+        """The next bolus is about to be programmed. Without this record it surely was not."""
+        self.append("dose_begun", durable=True, index=index)
 
     def dose(
         self,

@@ -15,6 +15,7 @@ from rig.record.case_data import (
     ChannelSeries,
     Dose,
     FlowSeries,
+    Interruption,
     MassSeries,
     Record,
     RunRecord,
@@ -32,7 +33,7 @@ ML_H_PER_UNIT = {
     "ml/h": (1.0, 1.0),
 }
 # Kinds of records that a case keeps as they are.
-LISTED = ("pump_state", "pump_event", "pump_clock", "alarm", "flag", "note")
+LISTED = ("pump_state", "pump_event", "pump_clock", "patient_request", "dose_begun", "alarm", "flag", "note")
 AIR, HIGH = 1 << 0, 1 << 1  # bits of the flow sensor's flags
 
 _NO_COUNTS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0, np.float64)
@@ -69,6 +70,10 @@ def load_run(path: Path) -> RunRecord:
                     case = _CaseBeingRead(record, record["procedure"])
                     begun.append(case)
                     current[record["case"], record["unit"]] = case
+                case "resumed":
+                    other.append(record)
+                    for case in current.values():
+                        case.interrupted(record)
                 case _:
                     of_case = current.get((record.get("case", ""), record.get("unit", "")))
                     if of_case is None or not of_case.take(record):
@@ -109,8 +114,15 @@ class _CaseBeingRead:
     temperature_c: list[NDArray[np.float64]] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     doses: list[Dose] = field(default_factory=list)
+    interruptions: list[Interruption] = field(default_factory=list)
     channels: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)
     lists: dict[str, list[Record]] = field(default_factory=lambda: {kind: [] for kind in LISTED})
+
+    def interrupted(self, record: Record) -> None:
+        """The rig was gone for a while, and this case was not finished before."""
+        if self.end is None:
+            gap = Interruption(_int64(record["gap_start_ns"]), _int64(record["gap_end_ns"]), record["message"])
+            self.interruptions.append(gap)
 
     def take(self, record: Record) -> bool:
         """Put a record where it belongs; False if its kind has no place here."""
@@ -186,9 +198,12 @@ class _CaseBeingRead:
             pump_states=tuple(self.lists["pump_state"]),
             pump_events=tuple(self.lists["pump_event"]),
             alarms=tuple(self.lists["alarm"]),
+            doses_begun=tuple(self.lists["dose_begun"]),
+            interruptions=tuple(self.interruptions),
             flags=tuple(self.lists["flag"]),
             notes=tuple(self.lists["note"]),
             pump_clocks=tuple(self.lists["pump_clock"]),
+            patient_requests=tuple(self.lists["patient_request"]),
             channels=tuple(
                 ChannelSeries(
                     role,

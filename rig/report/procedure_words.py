@@ -77,4 +77,37 @@ PROCEDURES = {
             SAFE,
         ),
     ),
+    "periodic_bolus": ProcedureWords(
+        "periodic boluses by weighing",
+        "No standard gives a method. Each bolus is weighed as IEC 60601-2-24:2012, 201.12.1.104 weighs "
+        "single ones.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump is programmed once, and the prescription read back; it gives each bolus by itself.",
+            "The balance is read before the first bolus and after each one, when the tubing has come to "
+            "rest: a dose is the difference of two readings, corrected for evaporation.",
+            "After the last bolus the pump is stopped, the tubing relaxes, and the evaporation blank is "
+            "weighed again.",
+            SAFE,
+        ),
+    ),
+    "patient_bolus": ProcedureWords(
+        "patient boluses: lock-out and daily maximum",
+        "No standard gives a method. The rules are those of patient-controlled infusion: lock-out time "
+        "and maximum in 24 h counted from the boluses granted, and a record of every request, granted or"
+        " denied.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "Bolus, lock-out and maximum are set and read back; then the rate between the boluses is "
+            "programmed and read back.",
+            "The patient's button is pressed at the times of the plan; each answer of the pump is "
+            "recorded with its time. The balance is read at equal intervals.",
+            "Each answer is held against the rules, by the boluses really granted; the pump's log "
+            "against the answers; the weighed volume against the rate and the granted boluses.",
+            "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again.",
+            SAFE,
+        ),
+    ),
 }

@@ -25,6 +25,10 @@ CRITERIA = {
     "claimed_delivery": "claimed volume",
     "step_volume": "furthest step",
     "day_volume": "furthest day",
+    "lockout": "lock-out",
+    "daily_maximum": "maximum in 24 h",
+    "requests_granted": "requests granted",
+    "log": "the pump's log",
 }
 MEANINGS = {
     "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
@@ -35,6 +39,10 @@ MEANINGS = {
 }
 MEANINGS |= {
     "step_volume": "the step of the schedule whose delivered volume is furthest from the programmed one",
+    "lockout": "boluses granted before the lock-out had passed",
+    "daily_maximum": "boluses granted beyond the maximum in 24 h",
+    "requests_granted": "requests refused though neither lock-out nor maximum forbade them",
+    "log": "entries missing from the pump's log, or too many",
     "day_volume": "the day (by the pump's clock) whose delivered volume is furthest from the programmed one",
 }
 ALARMS = {

@@ -18,8 +18,9 @@ from rig.definitions.bolus_case import BolusAccept
 from rig.definitions.cases import PROCEDURES
 from rig.definitions.flow_accuracy_case import FlowAccuracyAccept
 from rig.drivers import DRIVERS
-from rig.readings import ChannelReading, MassReading, PumpAlarm, PumpState
+from rig.readings import ChannelReading, MassReading, PatientBolusReply, PumpAlarm, PumpState
 from rig.record.case_recorder import CaseRecorder
+from rig.record.clock_watch import ClockStep
 from rig.record.journal import RESERVED, Journal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,8 +107,11 @@ def journal_fields(main_job, tmp_path_factory):
     recorder.flag("name", "message", 0, 1)
     recorder.note("text")
     recorder.pump_clock(0, 0)
+    recorder.patient_request(PatientBolusReply(""), 0)
     recorder.channels("environment", ChannelReading(0, {"air_temperature_c": 20.0}))
     recorder.mass(MassReading(0, 0.0, True, b"S S"))
+    journal.append("clock_step", **ClockStep(0, 0)._asdict())
+    journal.append("disk_full")
     journal.close()
     for file in (path, *(folder / "journal.jsonl" for folder in main_job[1].values())):
         for line in file.read_text(encoding="utf-8").splitlines():

@@ -1,0 +1,53 @@
+"""The plans for boluses that come by themselves or at the patient's request: healthy pumps pass, faults are caught."""
+
+from __future__ import annotations
+
+import pytest
+
+PERIODIC, PATIENT = ("periodic_bolus", "every-2-hours"), ("patient_bolus", "impatient-patient")
+
+
+@pytest.mark.parametrize("plan", [PERIODIC, PATIENT])
+def test_a_healthy_pump_passes(judged, plan):
+    result = judged(*plan)
+    assert set(result.verdicts.values()) == {"PASS"}, result.case["criteria"]
+    for portion in result.case["portions"]:
+        assert portion["error_pct"] == pytest.approx(0, abs=2 * portion["expanded_uncertainty_pct"]), portion
+
+
+def set_on(path, value):
+    """A fault that sets an attribute of the simulated unit."""
+
+    def injure(channel):
+        *owners, name = path.split(".")
+        target = channel
+        for owner in owners:
+            target = getattr(target, owner)
+        setattr(target, name, value)
+
+    return injure
+
+
+def stall(channel):
+    channel.pump.unit.hold_rotor(round(13.2 * 3600e9), round(1.5 * 3600e9))  # through one bolus
+
+
+@pytest.mark.parametrize(
+    ("plan", "fault", "criterion", "verdict", "words"),
+    [
+        (PERIODIC, set_on("fluid.rate_error", 0.2), "mean_error", "FAIL", ""),
+        (PERIODIC, set_on("fluid.rate_error", -0.3), "single_dose", "FAIL", "bolus"),
+        (PERIODIC, stall, "single_dose", "FAIL", "bolus"),
+        (PATIENT, set_on("pump.unit.patient.lockout_ignored", True), "lockout", "FAIL", "after the last one"),
+        (PATIENT, set_on("pump.unit.patient.maximum_ignored", True), "daily_maximum", "FAIL", "as number 5"),
+        (PATIENT, set_on("pump.unit.denies_boluses", True), "requests_granted", "FAIL", "though it was allowed"),
+        (PATIENT, set_on("pump.unit.events.omits", {"BOLUS_DENY"}), "log", "FAIL", "8 belong there"),
+        (PATIENT, set_on("fluid.rate_error", 0.2), "mean_error", "FAIL", ""),
+        (PATIENT, set_on("pump.unit.counter_stuck", True), "claimed_delivery", "FAIL", ""),
+    ],
+)  # fmt: skip
+def test_a_fault_is_caught(judged, plan, fault, criterion, verdict, words):
+    result = judged(*plan, fault)
+    assert result.verdicts[criterion] == verdict, result.case["criteria"]
+    assert words in result.reason(criterion)
+    assert result.case["outcome"] == "FAIL"
