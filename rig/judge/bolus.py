@@ -15,7 +15,16 @@ from rig.analysis.uncertainty import Budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase
 from rig.judge.agreement import disturbed_doses
-from rig.judge.findings import NOTHING, NS_PER_S, Findings, Flag, Interval, Value, doubted_intervals
+from rig.judge.findings import (
+    NOTHING,
+    NS_PER_S,
+    Findings,
+    Flag,
+    Interval,
+    Value,
+    doubted_intervals,
+    interruption_flags,
+)
 from rig.judge.pump_claims import claimed_boluses
 from rig.judge.weighing import (
     NotMeasuredError,
@@ -47,7 +56,7 @@ def find_bolus(
             "blank_s": case.blank_s,
             "reference_temperature_c": reference_temperature_c,
         },
-        flags=stall_flags(data),
+        flags=[*stall_flags(data), *interruption_flags(data)],
     )
     try:
         found.flags += flow_flags(data, the_step(data, "sample"))

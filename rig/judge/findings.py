@@ -13,6 +13,7 @@ import numpy as np
 from rig.analysis.monte_carlo import propagate
 from rig.analysis.trumpet import Window
 from rig.analysis.uncertainty import Budget
+from rig.record.case_data import CaseData
 
 Result = dict[str, Any]
 Interval = tuple[int, int]  # from, to, in ns since the run began
@@ -43,6 +44,14 @@ class Flag:
     effect: str = ""
     kind: Kind = Kind.NOTE
     within_ns: tuple[Interval, ...] = ()
+
+
+def interruption_flags(data: CaseData) -> list[Flag]:
+    """Where the rig was gone while this case went on: whatever happened then, nobody saw it."""
+    return [
+        Flag("interrupted", gap.message, gap.start_ns, gap.end_ns, kind=Kind.MEASUREMENT)
+        for gap in data.interruptions
+    ]
 
 
 def doubted_intervals(flags: Iterable[Flag]) -> list[Interval]:

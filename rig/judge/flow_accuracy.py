@@ -19,7 +19,16 @@ from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import FlowAccuracyCase
 from rig.errors import DefinitionError
 from rig.judge.agreement import compared, disturbed, sensed
-from rig.judge.findings import NOTHING, NS_PER_S, Findings, Flag, Interval, Value, doubted_intervals
+from rig.judge.findings import (
+    NOTHING,
+    NS_PER_S,
+    Findings,
+    Flag,
+    Interval,
+    Value,
+    doubted_intervals,
+    interruption_flags,
+)
 from rig.judge.hazards import CHANGES_OF_FLOW, hazard_flags
 from rig.judge.period import S_PER_H, Period, gap_flags, samples_of, trend_flags
 from rig.judge.pump_claims import claimed_delivery, programmed_rate_ml_h
@@ -55,7 +64,7 @@ def find_flow_accuracy(
             "sample_for_s": case.sample_for_s,
             "reference_temperature_c": reference_temperature_c,
         },
-        flags=[*rate_flags, *stall_flags(data)],
+        flags=[*rate_flags, *stall_flags(data), *interruption_flags(data)],
     )
     try:
         step = the_step(data, "sample")

@@ -22,6 +22,7 @@ from rig.judge.findings import (
     Result,
     as_json,
     budget_table,
+    interruption_flags,
     measured,
     time_text,
 )
@@ -111,7 +112,9 @@ def judge_case(
     verdicts.
     """
     found = FINDERS[case.procedure](data, case, unit, bench, plan.reference_temperature_c)
-    found.flags = [*_recorded_flags(data), *found.flags, *_calibration_flags(data, unit, run)]
+    seen = {(flag.name, flag.start_ns) for flag in found.flags}
+    gaps = [flag for flag in interruption_flags(data) if (flag.name, flag.start_ns) not in seen]
+    found.flags = [*_recorded_flags(data), *gaps, *found.flags, *_calibration_flags(data, unit, run)]
     found.flags += _temperature_flags(data, bench, plan)
     criteria = [_criterion(criterion, data, found) for criterion in case.criteria]
     found.flags += capability_flags(criteria, data.started_ns, data.finished_ns)

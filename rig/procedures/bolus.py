@@ -18,12 +18,21 @@ def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: C
     watch.blank("before", case)
 
     recorder.step("sample", case.count * case.interval_s)
+    give(watch, case, first=0)
+    watch.blank("after", case)
+    watch.end()
+
+
+def give(watch: Watch, case: BolusCase, first: int) -> None:
+    """The boluses from number ``first`` on (from 0), each between two weighings."""
+    unit, recorder, clock = watch.unit, watch.recorder, watch.clock
     prescription = Prescription(
         "bolus", bolus_nl=nl_from_ml(case.bolus_ml), bolus_duration_s=round(case.bolus_duration_s)
     )
-    first_ns = clock.now_ns()
-    for index in range(case.count):
+    begun_ns = clock.now_ns()
+    for index in range(first, case.count):
         before = watch.weigh()
+        recorder.dose_begun(index)
         start_ns = clock.now_ns()
         program_and_read_back(unit, recorder, prescription)
         watch.rest(case.bolus_duration_s)
@@ -32,7 +41,4 @@ def bolus(unit: UnitUnderTest, case: BolusCase, recorder: CaseRecorder, clock: C
         after = watch.weigh()
         recorder.dose(index, case.bolus_ml, before, after, start_ns, end_ns)
         watch.ask_pump()
-        watch.rest_until(first_ns + ns_from_s((index + 1) * case.interval_s))
-
-    watch.blank("after", case)
-    watch.end()
+        watch.rest_until(begun_ns + ns_from_s((index + 1 - first) * case.interval_s))

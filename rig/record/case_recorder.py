@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rig.readings import ChannelReading, FlowBlock, MassReading, PatientBolusReply, Prescription, PumpAlarm, PumpEvent, PumpState
+from rig.readings import (
+    ChannelReading,
+    FlowBlock,
+    MassReading,
+    PatientBolusReply,
+    Prescription,
+    PumpAlarm,
+    PumpEvent,
+    PumpState,
+)
 from rig.record.journal import Journal
 
 

@@ -121,7 +121,9 @@ class _CaseBeingRead:
     def interrupted(self, record: Record) -> None:
         """The rig was gone for a while, and this case was not finished before."""
         if self.end is None:
-            gap = Interruption(_int64(record["gap_start_ns"]), _int64(record["gap_end_ns"]), record["message"])
+            gap = Interruption(
+                _int64(record["gap_start_ns"]), _int64(record["gap_end_ns"]), record["message"]
+            )
             self.interruptions.append(gap)
 
     def take(self, record: Record) -> bool:
