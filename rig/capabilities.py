@@ -132,7 +132,11 @@ class Balance(Instrument, Protocol):
 
 
 class FlowSensor(Instrument, Protocol):
-    """A liquid flow sensor that samples by itself into a buffer."""
+    """A liquid flow sensor that samples by itself into a buffer.
+
+    A driver class whose instrument has no buffer says so, as ``BUFFERED = False``: it takes a sample whenever it is
+    read, and is read once in each sample interval.
+    """
 
     def start(self, interval_s: float) -> None:
         """Begin sampling every ``interval_s`` seconds."""
@@ -212,7 +216,7 @@ class UnitUnderTest:
     ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares;
     ``switched`` is what diverts its flow or cuts its power, where that is its safe state.
     ``monitors`` and ``valves`` by role, the unit's own and those it shares with the others of the bench.
-    ``pump_asked_every_s``: how often the pump is interrogated while a case runs; None: only where a step ends.
+    ``flow_buffered``: the flow sensor need not be read for each sample. ``pump_asked_every_s``: how often the pump is interrogated while a case runs; None: only where a step ends.
     """
 
     serial: str
@@ -225,3 +229,4 @@ class UnitUnderTest:
     valves: Valves | None = None
     switched: SafetySwitch | None = None
     pump_asked_every_s: float | None = 300.0
+    flow_buffered: bool = True

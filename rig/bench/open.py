@@ -199,6 +199,7 @@ def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedRea
         monitors=monitors,
         valves=cast(Valves | None, drivers.get("valves")),
         switched=safety_switch(unit.profile.safe_state, drivers, unit.safe_channel, unit.safe_on),
+        flow_buffered=getattr(drivers.get("flow"), "BUFFERED", True),
         pump_asked_every_s=getattr(drivers["pump"], "ASK_EVERY_S", PUMP_ASKED_EVERY_S),
     )
 

@@ -101,6 +101,7 @@ class BronkhorstPropar:
     """One meter. Several may share a line, each with its own ``address`` (node)."""
 
     ROLE = "flow"
+    BUFFERED = False
     DEFAULT_BAUD = 38400
 
     def __init__(self, link: Link, address: int = ANY_NODE, *, binary: bool = False) -> None:

@@ -108,8 +108,13 @@ class NewEraPump:
         self._alarms: list[str] = []  # told by the pump since the last interrogation
 
     def identify(self) -> Identity:
-        """The protocol has no place for maker and serial number."""
-        return self._value("VER", parse_version)
+        """The protocol has no place for maker and serial number.
+
+        That the pump was switched on since it was last spoken to (alarm R) is no alarm of what is to come.
+        """
+        identity = self._value("VER", parse_version)
+        self._alarms = [alarm for alarm in self._alarms if alarm != "R"]
+        return identity
 
     def limits(self) -> PumpLimits:
         """The pump does not tell: from the speeds of the NE-1000's plunger, and from the digits of a number."""

@@ -9,7 +9,7 @@ from rig.capabilities import RefreshedPump, UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.case_common import WeighedCase
 from rig.errors import DeviceError, LimitRefused, RigError
-from rig.readings import MassReading, Prescription, PumpState
+from rig.readings import MassReading, Prescription, PumpEvent, PumpState
 from rig.record.case_recorder import CaseRecorder
 
 LOOKED_AT_LEAST_EVERY_S = 300.0
@@ -50,13 +50,18 @@ class Watch:
 
     def ask_pump(self) -> PumpState:
         """Record the pump's state, and its own log since the last call."""
+        return self.ask_pump_and_log()[0]
+
+    def ask_pump_and_log(self) -> tuple[PumpState, list[PumpEvent]]:
+        """As :meth:`ask_pump`; also what its log said."""
         self.asked_ns = self.clock.now_ns()
         state = self.unit.pump.interrogate()
         self.recorder.pump_state(state)
-        for event in self.unit.pump.events_since(self.last_event):
+        events = self.unit.pump.events_since(self.last_event)
+        for event in events:
             self.recorder.pump_event(event)
             self.last_event = event.number
-        return state
+        return state, events
 
     def begin(self, volume_ml: float) -> None:
         """The step "identify": the pump's state and log as they are, and the flow sensor started.
@@ -65,6 +70,12 @@ class Watch:
         """
         self.recorder.step("identify")
         refuse_if_too_little(self.unit, self.ask_pump(), volume_ml)
+        self.read_monitors(list(self.unit.monitors))
+        if self.unit.flow is not None:
+            self.unit.flow.start(self.flow_every_s)
+
+    def take_up(self) -> None:
+        """After an interruption: the monitors read, and the flow sensor started again."""
         self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
@@ -155,7 +166,8 @@ class Watch:
             *(every_s for _, every_s in self._monitored()),
         ]
         if self.unit.flow is not None:
-            often.append(max(FLOW_EMPTIED_AT_LEAST_EVERY_S, FLOW_SAMPLES_A_CALL * self.flow_every_s))
+            samples = FLOW_SAMPLES_A_CALL if self.unit.flow_buffered else 1
+            often.append(max(FLOW_EMPTIED_AT_LEAST_EVERY_S, samples * self.flow_every_s))
         if self.refreshed is not None:
             often.append(self.refreshed.refresh_every_s)
         return min(often)

@@ -51,3 +51,25 @@ def test_a_fault_is_caught(judged, plan, fault, criterion, verdict, words):
     assert result.verdicts[criterion] == verdict, result.case["criteria"]
     assert words in result.reason(criterion)
     assert result.case["outcome"] == "FAIL"
+
+
+@pytest.mark.parametrize("case_id", ["ketamine", "keep-vein-open", "boluses"])
+def test_a_healthy_syringe_pump_passes_by_the_method_of_the_standard(judged, case_id):
+    result = judged("infusion", case_id, bench="infusion")
+    assert set(result.verdicts.values()) == {"PASS"}, result.case["criteria"]
+    (mean,) = (entry for entry in result.case["criteria"] if entry["name"] == "mean_error")
+    assert mean["value"] == pytest.approx(1.2, abs=1.5 * mean["expanded_uncertainty"])  # what was injected
+
+
+@pytest.mark.parametrize(
+    ("case_id", "fault", "criterion"),
+    [
+        ("ketamine", set_on("fluid.rate_error", 0.06), "mean_error"),
+        ("ketamine", lambda channel: setattr(channel.pump.drive, "counter_stuck", True), "claimed_delivery"),
+        ("keep-vein-open", set_on("fluid.rate_error", -0.08), "mean_error"),
+        ("boluses", set_on("fluid.rate_error", 0.12), "single_dose"),
+    ],
+)
+def test_a_faulty_syringe_pump_is_caught(judged, case_id, fault, criterion):
+    result = judged("infusion", case_id, fault, bench="infusion")
+    assert result.verdicts[criterion] == "FAIL", result.case["criteria"]
