@@ -260,7 +260,10 @@ def _session(item: pytest.Item) -> Session:
     if SESSION not in config.stash:
         from rig.run.progress import Planned
         from rig.run.session import Session
+        from rig.run.signals import interrupt_on_signals
 
+        if config.getoption("--rig-summary") is None:
+            interrupt_on_signals()
         bench_file = config.stash[BENCH_FILE]
         needed = {serial for serials in config.stash[CHOSEN].values() for serial in serials}
         if any("bench" in getattr(other, "fixturenames", ()) for other in item.session.items):
@@ -309,14 +312,16 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 @pytest.hookimpl(trylast=True)  # fixtures are torn down in this hook, and need the bench for it
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    from rig.errors import EXIT_RIG_FAILED, RigError
+    from rig.errors import EXIT_ABORTED, EXIT_RIG_FAILED, RigError
 
     config = session.config
     summary: dict[str, Any] = {"folders": [], "errors": config.stash[TROUBLES]}
     if SESSION in config.stash:
         rig_session = config.stash[SESSION]
         try:
-            rig_session.finish(reason="interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else "")
+            rig_session.finish(reason := _why_it_ended(session, exitstatus))
+            if reason:
+                summary["exit_status"] = session.exitstatus = EXIT_ABORTED
         except RigError as error:
             summary["errors"].append(str(error))
             summary["exit_status"] = session.exitstatus = EXIT_RIG_FAILED
@@ -330,6 +335,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         import json
 
         Path(summary_file).write_text(json.dumps(summary), encoding="utf-8")
+
+
+def _why_it_ended(session: pytest.Session, exitstatus: int) -> str:
+    """Why the open run ends before its time; "" if all that was chosen is done."""
+    from rig.run.signals import noted_reason
+
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        return noted_reason() or "interrupted"
+    stopped = session.shouldfail or session.shouldstop  # as with -x and --maxfail
+    if not stopped:
+        return ""
+    config = session.config
+    for path, plan in config.stash[PLANS].items():
+        chosen = [case_id for of, case_id in config.stash[CHOSEN] if of == path]
+        if config.stash[SESSION].is_unfinished(plan, chosen):
+            return f"ended by pytest: {stopped}"
+    return ""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

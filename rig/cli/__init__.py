@@ -23,6 +23,7 @@ from rig.errors import (
 
 COMMANDS = {
     "run": "run plans on a bench and report on them",
+    "stop": "ask the run on a bench to end in order",
     "check": "look for mistakes in plans and bench without touching an instrument",
     "doctor": "ask each instrument of a bench who it is and whether it is fit; moves no fluid",
     "report": "build the report of a run again from its record",

@@ -25,7 +25,7 @@ from rig.errors import (
     DefinitionError,
     Where,
 )
-from rig.run.signals import SIGNALS, signals_waiting
+from rig.run.signals import heard_signals, signals_waiting
 
 PYTEST_USAGE_ERROR = 4
 PYTEST_NOTHING_SELECTED = 5
@@ -132,7 +132,7 @@ def _wait_for(command: list[str]) -> int:
         else:
             _pass_on(child, number)
 
-    before = {number: signal.signal(number, hear) for number in SIGNALS}
+    before = {number: signal.signal(number, hear) for number in heard_signals()}
     try:
         with signals_waiting():
             # Its standard input says nothing, and ends when this process does, however that comes about.

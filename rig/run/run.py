@@ -146,6 +146,11 @@ class Run:
         """The result of a case on a unit, if it was carried out in this run."""
         return self._case_results.get(case.id, {}).get(serial)
 
+    @property
+    def carried_out(self) -> set[str]:
+        """Cases that have a result."""
+        return set(self._case_results)
+
     def carry_out(self, case: Case, serials: Sequence[str]) -> dict[str, CaseResult]:
         """Carry out one case on the named units at once; verdicts from the record, and into it.
 

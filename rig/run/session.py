@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,11 @@ class Session:
                 self.failure = error
                 raise
         return self._run
+
+    def is_unfinished(self, plan: Plan, case_ids: Iterable[str]) -> bool:
+        """The open run is of this plan, and has not carried out all of these cases."""
+        run = self._run
+        return run is not None and run.plan is plan and not run.carried_out.issuperset(case_ids)
 
     def close_run(self, reason: str = "") -> None:
         """Judge, report and seal the run that is open, if one is. A signal does not interrupt this."""

@@ -15,8 +15,18 @@ SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
 
+
 _noted: list[str] = []  # reasons to end, told while no clock was there to hear them
 _hearing: list[Clock] = []  # the clocks of what goes on now, the innermost last
+
+
+def heard_signals() -> list[signal.Signals]:
+    """All of these, but for a SIGHUP that is to be ignored: ``nohup`` asked for a run that outlives its terminal."""
+    return [
+        number
+        for number in SIGNALS
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
 
 def _reason(number: int) -> str:
@@ -50,12 +60,31 @@ def _signals_heard_by(clock: Clock) -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         clock.abort(_reason(number))
 
-    before = {number: signal.signal(number, ask) for number in SIGNALS}
+    before = {number: signal.signal(number, ask) for number in heard_signals()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def interrupt_on_signals() -> None:
+    """From now on SIGTERM and SIGHUP end pytest as Ctrl-C does, where no case runs: its tear-down is not skipped."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _noted.append(_reason(number))
+        raise KeyboardInterrupt(_reason(number))
+
+    for number in heard_signals():
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
+def noted_reason() -> str:
+    """Why the run is to end, of what was told first; "" if nothing was."""
+    return _noted[0] if _noted else ""
 
 
 def ask_to_end(reason: str) -> None:
@@ -87,7 +116,7 @@ def note_signals() -> None:
     def note(number: int, frame: FrameType | None) -> None:
         _noted.append(_reason(number))
 
-    for number in SIGNALS:
+    for number in heard_signals():
         signal.signal(number, note)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
