@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "run plans on a bench and report on them",
     "stop": "ask the run on a bench to end in order",
     "check": "look for mistakes in plans and bench without touching an instrument",
+    "trace": "which case verifies which requirement, and what does not meet; needs no bench",
     "doctor": "ask each instrument of a bench who it is and whether it is fit; moves no fluid",
     "report": "build the report of a run again from its record",
     "verify": "check that a run's record is whole and unaltered",

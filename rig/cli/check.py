@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], BenchFile, list[str]]:
     """Plans and bench, read and held against each other, with warnings. Raises DefinitionError with all problems."""
     from rig.bench.open import check_instruments
+    from rig.cli.trace import warnings_of as trace_warnings
     from rig.definitions.bench_file import load_bench
     from rig.definitions.check import check_plan_on_bench
     from rig.definitions.check_together import check_plans_together
@@ -63,7 +64,7 @@ def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], B
         raise problems[0]
     if problems or bench is None:
         raise DefinitionError("several problems", more=tuple(problems))
-    return plans, bench, warnings
+    return plans, bench, warnings + trace_warnings(plans)
 
 
 def _check_name(path: Path) -> None:

@@ -15,6 +15,7 @@ from rig.report.method import acceptance, method
 from rig.report.numbers import utc
 from rig.report.plain_text import visible
 from rig.report.sources import Sources
+from rig.report.traceability import traceability
 
 
 def document(sources: Sources) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def document(sources: Sources) -> dict[str, Any]:
             method(sources),
             acceptance(sources),
             results(sources),
+            traceability(sources),
             happenings(sources),
             environment(sources),
             budgets(sources),

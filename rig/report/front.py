@@ -11,9 +11,11 @@ from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
 from rig.report.numbers import duration, plus_minus
 from rig.report.sources import Results, Sources
+from rig.report.traceability import TOLD, has_set, requirements_of
 
 MOST_LINES = 7  # of one unit on the first page; the rest is in the results
 UNITS_A_TABLE = 4  # columns of units that fit on a page
+LONGEST_TITLE = 80  # characters of a requirement's title on the first page
 
 
 def front(sources: Sources) -> list[Block]:
@@ -145,18 +147,18 @@ def _by_requirement(sources: Sources) -> list[Block]:
     if not rows:
         return [blocks.paragraph("No case was carried out, so there is no verdict on any requirement.")]
     tables = []
-    serials = sources.serials
+    serials, named = sources.serials, int(has_set(sources))
     for start in range(0, len(serials), UNITS_A_TABLE):
         shown = serials[start : start + UNITS_A_TABLE]
         lines = []
         for requirement, cases in rows.items():
             names = list(dict.fromkeys(str(case["id"]) for case in cases))
-            line = [blocks.strong(requirement), blocks.text(", ".join(names))]
+            line = [blocks.strong(requirement), *_demand(sources, requirement), blocks.text(", ".join(names))]
             for serial in shown:
                 outcomes = [Outcome(case["outcome"]) for case in cases if case["unit"] == serial]
                 line.append(blocks.verdict(worst(outcomes).value) if outcomes else blocks.text("not tested"))
             lines.append(line)
-        whole: list[Cell] = [blocks.strong("all"), blocks.text("all cases")]
+        whole: list[Cell] = [blocks.strong("all"), *[blocks.text(" ")] * named, blocks.text("all cases")]
         for serial in shown:
             unit = next(unit for unit in sources.units if unit["serial"] == serial)
             whole.append(blocks.verdict(unit.get("outcome")))
@@ -164,12 +166,33 @@ def _by_requirement(sources: Sources) -> list[Block]:
         tables.append(
             blocks.table(
                 "Verdict by requirement and unit (the worst of the criteria)",
-                ["Requirement", "Verified by", *shown],
+                ["Requirement", *["What it demands"] * named, "Verified by", *shown],
                 lines,
-                [1.0, 1.5, *[1.2] * len(shown)],
+                [1.0, *[1.6] * named, 1.5, *[1.2] * len(shown)],
             )
         )
-    return tables
+    return [*tables, *_trace_in_short(sources)]
+
+
+def _demand(sources: Sources, requirement: str) -> list[Cell]:
+    """The title of a requirement, where the plan names a set."""
+    if not has_set(sources):
+        return []
+    found = requirements_of(sources).get(requirement) or {}
+    words = found.get("title") or found.get("text") or "not in the requirement set"
+    return [blocks.text(words if len(words) <= LONGEST_TITLE else f"{words[:LONGEST_TITLE]} …")]
+
+
+def _trace_in_short(sources: Sources) -> list[Block]:
+    """One line if requirements and tests do not meet, or requirements changed; the section has the rest."""
+    if not has_set(sources):
+        return []
+    gaps = [each for each in sources.results.get("trace") or [] if each["gap"] in TOLD]
+    changes = sources.results.get("requirement_changes") or {}
+    count = sum(len(changes.get(key) or []) for key in ("added", "removed", "changed"))
+    words = [f"{len(gaps)} of the requirements, tests, limits and hazards do not meet"] if gaps else []
+    words += [f"{count} requirements changed since the run before"] if count else []
+    return [blocks.paragraph(f"{'; '.join(words)}: see Traceability.")] if words else []
 
 
 def what_went_wrong(sources: Sources, most: int = MOST_LINES) -> list[tuple[str, list[str]]]:

@@ -16,6 +16,7 @@ from rig.report.numbers import duration, instant
 
 Results = dict[str, Any]
 SCHEMA = "infusion-rig/results/1"
+MOST_SET_FILES = 20  # of requirement sets whose hashes are listed; the seal has all
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
         results = judge(run, plan, bench)
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         raise IntegrityError(f"{results_path}: its schema is not {SCHEMA}")
-    names = ["plan.toml", "bench.toml", *_profiles(folder), "journal.jsonl"]
+    sets = [f"requirements/{name}" for found in plan.requirements for name in found.files]
+    names = ["plan.toml", "bench.toml", *_profiles(folder), *sets[:MOST_SET_FILES], "journal.jsonl"]
     hashes = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
     if raw is not None:
         hashes["results.json"] = hashlib.sha256(raw).hexdigest()
