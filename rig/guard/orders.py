@@ -28,6 +28,7 @@ class PumpOrders:
     """One pump and its safe state; ``switches`` by role, ``channel`` and ``safe_on`` for one that is switched.
 
     ``watched``: this run may command it. The others of the bench are there for what an earlier run left behind.
+    ``taken_over``: it goes on with what an earlier run commanded, and is not made safe before.
     """
 
     serial: str
@@ -37,6 +38,7 @@ class PumpOrders:
     channel: int | None
     safe_on: bool
     watched: bool
+    taken_over: bool = False
 
 
 @dataclass(frozen=True)

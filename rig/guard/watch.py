@@ -89,8 +89,11 @@ class Watch:
         left = read_kept(self._kept_file, tuple(pump.serial for pump in self.orders.pumps))
         if left is None:
             return
-        pumps = [pump for pump in self.orders.pumps if pump.serial in left.units]
-        gone = sorted(set(left.units) - {pump.serial for pump in pumps})
+        found = [pump for pump in self.orders.pumps if pump.serial in left.units]
+        pumps = [pump for pump in found if not pump.taken_over]
+        gone = sorted(set(left.units) - {pump.serial for pump in found})
+        if not pumps and not gone:
+            return  # what is kept is overwritten: those taken over are this run's now
         reason = f"the run of process {left.runner_pid}, begun {left.since_utc}, and its guard are gone"
         unsafe, deeds = self._made_safe(pumps, reason, GIVE_UP_BEFORE_S, left.run_folder)
         if unsafe:

@@ -24,14 +24,25 @@ from rig.safe_state import SWITCHED
 class HeldBench:
     """The right to use a bench, and who watches over its use. ``guard`` is None in a rehearsal in one process."""
 
-    def __init__(self, bench: BenchFile, clock: Clock, runs_dir: Path, serials: Sequence[str]) -> None:
-        """Raises BenchBusy, and RigError when what an earlier run left behind cannot be made safe."""
+    def __init__(
+        self,
+        bench: BenchFile,
+        clock: Clock,
+        runs_dir: Path,
+        serials: Sequence[str],
+        taken_over: Sequence[str] = (),
+    ) -> None:
+        """Raises BenchBusy, and RigError when what an earlier run left behind cannot be made safe.
+
+        ``taken_over``: units that go on with what an earlier run commanded, and are not made safe before.
+        """
         self.guard: Guard | None = None
         self._lock = BenchLock(bench.id, parts=(RUNNER,) if isinstance(clock, WallClock) else (RUNNER, GUARD))
         self._lock.acquire(None)
         try:
             if isinstance(clock, WallClock):
-                self.guard = Guard.start(_orders(bench, runs_dir, serials), clock, ask_to_end)
+                orders = _orders(bench, runs_dir, serials, taken_over)
+                self.guard = Guard.start(orders, clock, ask_to_end)
             self._lock.tell(f"session writing to {runs_dir.resolve()}")
         except BaseException:
             self._lock.release()
@@ -75,18 +86,22 @@ class HeldBench:
             self._lock.release()
 
 
-def _orders(bench: BenchFile, runs_dir: Path, serials: Sequence[str]) -> Orders:
+def _orders(
+    bench: BenchFile, runs_dir: Path, serials: Sequence[str], taken_over: Sequence[str]
+) -> Orders:
     return Orders(
         bench.id,
         str(locks_folder()),
         str(runs_dir.resolve()),
         os.getpid(),
         bench.silence_max_s,
-        tuple(_pump_orders(bench, unit, unit.serial in serials) for unit in bench.units),
+        tuple(
+            _pump_orders(bench, unit, unit.serial in serials, unit.serial in taken_over) for unit in bench.units
+        ),
     )
 
 
-def _pump_orders(bench: BenchFile, unit: UnitFile, watched: bool) -> PumpOrders:
+def _pump_orders(bench: BenchFile, unit: UnitFile, watched: bool, taken_over: bool) -> PumpOrders:
     """With what switches it, where its safe state is switched: the unit's own, else what the bench shares."""
     state = unit.profile.safe_state
     role = "supply" if unit.safe_channel is None else "valves"
@@ -99,6 +114,7 @@ def _pump_orders(bench: BenchFile, unit: UnitFile, watched: bool) -> PumpOrders:
         unit.safe_channel,
         unit.safe_on,
         watched,
+        taken_over,
     )
 
 
