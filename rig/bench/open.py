@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rig.bench.interlock import BenchLimits, Interlock, Watchman
 from rig.bench.interlocked import interlocked
@@ -25,6 +25,9 @@ from rig.readings import Identity
 from rig.safe_state import safety_switch
 from rig.transport import Direction, WirePort, WireSink
 from rig.transport.address import check_address
+
+if TYPE_CHECKING:
+    from rig.sim.build import SimulatedBench
 
 MONITORS = ("pressure", "current", "supply", "bath", "environment")  # roles that are read now and then
 PUMP_ASKED_EVERY_S = 300.0  # the pump's own log names the second of an alarm; this is how soon the rig knows
@@ -151,14 +154,20 @@ def _check_options(file: InstrumentFile) -> None:
     driver_arguments(driver_class(file.driver), file)
 
 
-def open_bench(bench: BenchFile, clock: Clock, serials: Sequence[str] | None = None) -> Bench:
+def open_bench(
+    bench: BenchFile,
+    clock: Clock,
+    serials: Sequence[str] | None = None,
+    world: SimulatedBench | None = None,
+) -> Bench:
     """Open the links of the named units (default all); sends nothing.
 
-    Raises DefinitionError, LinkLost (a port that is not there); whatever was opened is closed again.
+    ``world`` is the simulated world of ``bench`` on ``clock`` if the caller has built it already. Raises
+    DefinitionError, LinkLost (a port that is not there); whatever was opened is closed again.
     """
     check_instruments(bench)
     chosen = [unit for unit in bench.units if serials is None or unit.serial in serials]
-    ports = simulated_ports(bench, clock)
+    ports = simulated_ports(bench, clock, world)
     opened: list[InstrumentOnBench] = []
 
     def opened_driver(owner: str, file: InstrumentFile) -> Any:
@@ -204,13 +213,15 @@ def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedRea
     )
 
 
-def simulated_ports(bench: BenchFile, clock: Clock) -> dict[tuple[str, str], WirePort]:
+def simulated_ports(
+    bench: BenchFile, clock: Clock, world: SimulatedBench | None = None
+) -> dict[tuple[str, str], WirePort]:
     """The instruments' ends of all lines, where the clock is virtual; else none."""
     if not isinstance(clock, VirtualClock):
         return {}
     from rig.sim.build import simulate
 
-    simulation = simulate(bench, clock)
+    simulation = world or simulate(bench, clock)
     return {(owner, file.role): simulation.port(owner, file.role) for owner, file in bench.instruments}
 
 

@@ -27,8 +27,11 @@ COMMANDS = {
     "check": "look for mistakes in plans and bench without touching an instrument",
     "trace": "which case verifies which requirement, and what does not meet; needs no bench",
     "doctor": "ask each instrument of a bench who it is and whether it is fit; moves no fluid",
+    "prove": "hold a plan against faulty pumps and instruments: which faults it catches",
     "report": "build the report of a run again from its record",
-    "verify": "check that a run's record is whole and unaltered",
+    "verify": "check that a run's record is whole and unaltered, and that no run is missing",
+    "sign": "sign a run: author, review, approval, rejection, correction",
+    "resume": "go on with a run that was killed, or close it as it lies",
     "sim": "serve a bench's simulated instruments on pseudo-terminals or TCP",
     "analyze": "mean error and trumpet curve of a balance log from elsewhere",
 }

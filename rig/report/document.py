@@ -9,6 +9,7 @@ from rig.report.apparatus import apparatus
 from rig.report.budgets import budgets
 from rig.report.case_results import results
 from rig.report.closing import not_tested, signatures, software_and_files
+from rig.report.fault_catching import fault_catching
 from rig.report.front import front
 from rig.report.happenings import environment, happenings
 from rig.report.method import acceptance, method
@@ -28,6 +29,7 @@ def document(sources: Sources) -> dict[str, Any]:
             acceptance(sources),
             results(sources),
             traceability(sources),
+            *fault_catching(sources),
             happenings(sources),
             environment(sources),
             budgets(sources),

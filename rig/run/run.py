@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -18,15 +19,19 @@ from rig.clock import Clock
 from rig.definitions.bench_file import UnitFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
-from rig.errors import Aborted, InterlockTripped, RigError
+from rig.errors import Aborted, IntegrityError, InterlockTripped, RigError
 from rig.judge import judge, judge_case
 from rig.procedures import PROCEDURES
+from rig.record.bench_history import BenchHistory
 from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
+from rig.record.keys import bench_key, key_id, spelled
 from rig.record.load_run import load_run
+from rig.record.proof_file import keep_proof
 from rig.record.requirement_files import keep_requirements
 from rig.record.run_folder import RunFolder, new_run_id
 from rig.run.earlier_requirements import changes_since_last_run
+from rig.run.gap import time_zero
 from rig.run.guarding import HeldBench
 from rig.safe_state import out_of_safe_state, to_safe_state
 
@@ -49,10 +54,20 @@ class Run:
     """Opens the record at once; :meth:`carry_out` works off cases; :meth:`close` judges, reports and seals."""
 
     def __init__(
-        self, plan: Plan, bench: Bench, runs_dir: Path, operator: str, held: HeldBench | None = None
+        self,
+        plan: Plan,
+        bench: Bench,
+        runs_dir: Path,
+        operator: str,
+        held: HeldBench | None = None,
+        chosen: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """``held``: who watches over the pumps, where they are not part of this process."""
+        """``held``: who watches over the pumps, where they are not part of this process.
+
+        ``chosen``: the units on which each case is to be carried out, by its id, if not all on all.
+        """
         self.plan, self.bench = plan, bench
+        self._chosen = None if chosen is None else {case: list(serials) for case, serials in chosen.items()}
         self.safe: dict[
             str, bool
         ] = {}  # by unit: whether its safe state was confirmed when it was last asked for
@@ -63,6 +78,7 @@ class Run:
         self._opened_at = datetime.now(UTC)
         self._today: date = self._opened_at.date()
         self.run_id = new_run_id(self._opened_at, plan.id, bench.file.id)
+        self._key, self._history = bench_key(bench.file.id), BenchHistory(bench.file.id)
         self.folder = RunFolder.create(
             runs_dir,
             self.run_id,
@@ -70,6 +86,8 @@ class Run:
             bench_text=bench.file.source.text,
             profiles=bench.file.profiles,
             now_ns=lambda: self._clock.now_ns() - self._started_ns,
+            full=self._clock.abort,
+            utc_ns=time_of_day(self._clock),
         )
         self._case_results: dict[str, dict[str, CaseResult]] = {}
         self._begun: set[str] = set()
@@ -78,10 +96,8 @@ class Run:
                 held.tell_run_folder(self.folder.path)
             self._open_record(operator)
         except BaseException as error:
-            outcome = "ABORTED" if isinstance(error, Aborted) else "ERROR"
-            self.folder.journal.append("run_closed", durable=True, outcome=outcome, reason=str(error))
             self._detach()
-            self.folder.journal.close()
+            self.folder.give_up("ABORTED" if isinstance(error, Aborted) else "ERROR", str(error))
             raise
 
     @property
@@ -89,7 +105,8 @@ class Run:
         """The run folder."""
         return self.folder.path
 
-    def _open_record(self, operator: str) -> None:
+    def _meet_instruments(self) -> None:
+        """Every byte into the wire logs from now on; each instrument says who it is."""
         for instrument in self.bench.instruments:
             sink = self.folder.wire_sink(instrument.unit, instrument.file.role)
             instrument.tap.sink = lambda t_ns, way, data, sink=sink: sink(t_ns - self._started_ns, way, data)
@@ -98,7 +115,11 @@ class Run:
                 out_of_safe_state(unit, self._clock)
         for instrument in self.bench.instruments:
             instrument.identify()
-        because = _why_rehearsal(self.bench.instruments)
+
+    def _open_record(self, operator: str) -> None:
+        self._meet_instruments()
+        because = why_rehearsal(self.bench.instruments)
+        previous = self._history.open_run(self.run_id, bool(because), self.path)
         journal, plan, bench = self.folder.journal, self.plan, self.bench.file
         journal.append(
             "run_opened",
@@ -109,8 +130,12 @@ class Run:
             clock=self._clock.kind,
             rehearsal=bool(because),
             rehearsal_because=because,
+            zero=time_zero(self._clock, self._started_ns),
+            chosen=self._chosen,
             operator=operator,
-            software=_software(),
+            software=software(),
+            bench_key={"id": key_id(self._key.public_key()), "public": spelled(self._key.public_key())},
+            previous_run=previous.as_previous() if previous else None,
             plan={
                 "id": plan.id,
                 "revision": plan.revision,
@@ -137,6 +162,7 @@ class Run:
                 files=keep_requirements(self.path, files),
                 changes=changes_since_last_run(plan, self.path.parent, self.path),
             )
+        keep_proof(self.path, Path(plan.source.path))
         for instrument in self.bench.instruments:
             journal.append("instrument", **_instrument_record(instrument))
         for unit in self.bench.units:
@@ -164,8 +190,16 @@ class Run:
         units = [self.bench.unit(serial) for serial in serials]
         with self._held.watched() if self._held is not None else nullcontext():
             ends = self._clock.run_all([partial(self._carry_out_on, case, unit) for unit in units])
+        results = self._judged(case, units)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return results
+
+    def _judged(self, case: Case, units: Sequence[UnitUnderTest]) -> dict[str, CaseResult]:
+        """The verdicts of a case on these units, from the record and into it."""
         self.folder.journal.sync()
-        record = load_run(self.path)
+        record = self._sound_record()
         results: dict[str, CaseResult] = {}
         for unit in units:
             data = record.case(case.id, unit.serial)
@@ -185,16 +219,21 @@ class Run:
                 )
         self.folder.journal.sync()
         self._case_results.setdefault(case.id, {}).update(results)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
         return results
 
-    def _carry_out_on(self, case: Case, unit: UnitUnderTest) -> None:
-        """One case on one unit, in a task of its own: procedure, then the safe state whatever happened."""
-        journal = self.folder.journal
-        recorder = CaseRecorder(journal, case.id, unit.serial, self._started_ns)
-        recorder.append("case_started", durable=True, procedure=case.procedure)
+    def _carry_out_on(self, case: Case, unit: UnitUnderTest, again: str = "") -> None:
+        """One case on one unit, in a task of its own, from its start; ``again``: why a second time."""
+        recorder = CaseRecorder(self.folder.journal, case.id, unit.serial, self._started_ns)
+        why = {"again": again} if again else {}
+        recorder.append("case_started", True, procedure=case.procedure, **why)
+        self._to_its_end(
+            case, unit, recorder, lambda: PROCEDURES[case.procedure](unit, case, recorder, self._clock)
+        )
+
+    def _to_its_end(
+        self, case: Case, unit: UnitUnderTest, recorder: CaseRecorder, procedure: Callable[[], None]
+    ) -> None:
+        """Procedure, then the safe state whatever happened, then the end in the record."""
         started_ns = self._clock.now_ns()
         ended, message = "completed", ""
         aborted: BaseException | None = None
@@ -205,7 +244,7 @@ class Run:
                 ended, message = "refused", refusal
             else:
                 out_of_safe_state(unit, self._clock)
-                PROCEDURES[case.procedure](unit, case, recorder, self._clock)
+                procedure()
         except Aborted as error:
             ended, message, aborted = "aborted", str(error), error
         except InterlockTripped as error:
@@ -252,40 +291,62 @@ class Run:
     def _unit_file(self, serial: str) -> UnitFile:
         return next(unit for unit in self.bench.file.units if unit.serial == serial)
 
-    def close(self, reason: str = "") -> dict[str, Any]:
+    def close(self, reason: str = "", is_closed: bool = False) -> dict[str, Any]:
         """Close the record, judge the whole of it, write results, report and exports, and seal the folder.
 
+        ``is_closed``: the record was closed already, by a process that came no further.
         A report that cannot be built takes nothing from the evidence: the folder is sealed without it. Raises
-        IntegrityError when the record cannot be closed or read.
+        IntegrityError when the record cannot be closed or read; then nothing is judged, and the record is left as
+        damaged.
         """
-        aborted = bool(reason)
-        self.folder.journal.append(
-            "run_closed", durable=True, outcome="ABORTED" if aborted else "COMPLETED", reason=reason
-        )
-        self._detach()
-        self.folder.journal.close()
-        record = load_run(self.path)
-        self.results = judge(record, self.plan, self.bench.file)
-        self.folder.write_results(self.results)
+        try:
+            if not is_closed:
+                self.folder.journal.append(
+                    "run_closed", durable=True, outcome="ABORTED" if reason else "COMPLETED", reason=reason
+                )
+            self._detach()
+            self.folder.journal.close()
+            record = self._sound_record()
+            self.results = judge(record, self.plan, self.bench.file)
+            self.folder.write_results(self.results)
+        except IntegrityError as error:
+            self._detach()
+            self.folder.close_as_damaged(str(error))
+            raise
         try:
             self._hand_over(record, self.results)
         finally:
-            self.folder.seal()
+            self.folder.seal(record.opened, self._key, self._history)
         return self.results
 
+    def _sound_record(self) -> RunRecord:
+        """The record so far as it lies on the disk. Raises IntegrityError if that is not what was written."""
+        record = load_run(self.path)
+        if record.problems or record.head != self.folder.journal.head:
+            why = record.problems[0] if record.problems else "the journal is not as it was written"
+            raise IntegrityError(f"{self.path}: the record is damaged, nothing is judged from it: {why}")
+        return record
+
     def _hand_over(self, record: RunRecord, results: dict[str, Any]) -> None:
+        """JUnit and report; on a full disk no report, which can be made elsewhere."""
         from rig.report import build_report
         from rig.report.junit import write_junit
 
         write_junit(results, self.path / "exports" / "junit.xml")
-        build_report(self.path, record)
+        if not self.folder.disk_full:
+            build_report(self.path, record)
 
     def _detach(self) -> None:
         for instrument in self.bench.instruments:
             instrument.tap.sink = None
 
 
-def _why_rehearsal(instruments: Sequence[InstrumentOnBench]) -> list[str]:
+def time_of_day(clock: Clock) -> Callable[[], int] | None:
+    """The machine's clock, UTC in ns since 1970; none where time is virtual."""
+    return time.time_ns if clock.kind == "wall" else None
+
+
+def why_rehearsal(instruments: Sequence[InstrumentOnBench]) -> list[str]:
     """The reasons why a run is a rehearsal; empty for a run that can be evidence."""
     simulated = [instrument for instrument in instruments if instrument.simulated]
     if len(simulated) == len(instruments):
@@ -307,6 +368,7 @@ def _instrument_record(instrument: InstrumentOnBench) -> dict[str, Any]:
     }
 
 
-def _software() -> dict[str, str]:
-    software = {name: version(name) for name in RECORDED_VERSIONS}
-    return software | {"python": platform.python_version(), "platform": platform.platform()}
+def software() -> dict[str, str]:
+    """What made a record, by name and version."""
+    versions = {name: version(name) for name in RECORDED_VERSIONS}
+    return versions | {"python": platform.python_version(), "platform": platform.platform()}

@@ -1,0 +1,40 @@
+"""What is known of a plan's power to catch faults, kept in the folder of each of its runs as it was when it began."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rig.errors import IntegrityError
+from rig.record.durable_files import write_atomically
+
+PROOF = "proof.json"
+SCHEMA = "infusion-rig/proof/1"
+PLAN_ENDING, PROOF_ENDING = ".plan.toml", ".proof.json"
+
+
+def proof_beside(plan_path: Path) -> Path:
+    """Where ``rig prove`` puts what it found of a plan: beside it."""
+    return plan_path.with_name(plan_path.name.removesuffix(PLAN_ENDING) + PROOF_ENDING)
+
+
+def keep_proof(run_path: Path, plan_path: Path) -> bool:
+    """Copy the proof beside the plan into the run folder, if there is one. Raises IntegrityError."""
+    source = proof_beside(plan_path)
+    if not source.is_file():
+        return False
+    try:
+        write_atomically(run_path / PROOF, source.read_bytes())
+    except OSError as error:
+        raise IntegrityError(f"{run_path / PROOF}: cannot be written: {error.strerror or error}") from error
+    return True
+
+
+def proof_of(run_path: Path) -> dict[str, Any] | None:
+    """The proof in a run folder; None without one, or for a file that is none."""
+    try:
+        proof = json.loads((run_path / PROOF).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return proof if isinstance(proof, dict) and proof.get("schema") == SCHEMA else None
