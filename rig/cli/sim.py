@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal
 
 from rig.errors import EXIT_ALL_PASS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bench", metavar="BENCH", type=Path, help="bench file with simulated instruments")
-    parser.add_argument(
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
         "--tcp", action="store_true", help="serve on TCP ports of this machine instead of pseudo-terminals"
+    )
+    ways.add_argument(
+        "--rfc2217", action="store_true", help="the same, as serial port servers: baud rate and parity count"
     )
     parser.add_argument(
         "--speed", metavar="N", type=float, default=1.0, help="let simulated time run N times as fast"
@@ -26,5 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rig.sim.serve import serve
 
-    serve(args.bench, tcp=args.tcp, speed=args.speed, stdin=sys.stdin, stdout=sys.stdout)
+    way: Literal["pty", "tcp", "rfc2217"] = "tcp" if args.tcp else "rfc2217" if args.rfc2217 else "pty"
+    serve(args.bench, way=way, speed=args.speed, stdin=sys.stdin, stdout=sys.stdout)
     return EXIT_ALL_PASS

@@ -78,7 +78,7 @@ class InstrumentFile(Table):
             r"visa://(?:ASRL(.+)::INSTR|TCPIP[0-9]*::(.+)::([0-9]+)::SOCKET)", bare, re.I
         ):
             bare = visa.group(1) or f"{visa.group(2)}:{visa.group(3)}"
-        return re.sub(r"^(serial|socket|sim|sim\+visa)://", "", bare, flags=re.I).lower()
+        return re.sub(r"^(serial|rfc2217|socket|sim|sim\+visa)://", "", bare, flags=re.I).lower()
 
     @property
     def accuracy(self) -> dict[str, float]:

@@ -16,6 +16,7 @@ from rig.sim.mechanisms import mechanism_named
 from rig.sim.place import Place, Room, World
 from rig.sim.seeds import generator
 from rig.transport import WirePort
+from rig.transport.address import parse_address
 
 NL_PER_ML = 1_000_000
 # What answers to a driver, by the name of the driver that a bench file gives: "module:function" of a Place.
@@ -121,7 +122,9 @@ def _stand(world: World, file: InstrumentFile) -> None:
     """Put what answers to the driver of ``file`` in its place; nothing, if it is a real one that nothing answers to."""
     if file.driver in SIMULATED:
         module, _, function = SIMULATED[file.driver].partition(":")
-        world.devices[file.role] = getattr(import_module(module), function)(Place(world, file))
+        device = world.devices[file.role] = getattr(import_module(module), function)(Place(world, file))
+        if file.is_in_process and (address := parse_address(file.address)).options:
+            device.line.framing = address.framing(device.line.framing)
     elif file.is_simulated:
         message = f"no simulated {file.role} answers to driver '{file.driver}'"
         where = world.bench.where(world.owner, file.role, "driver")

@@ -15,21 +15,25 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any, Literal
 
 from rig.definitions.bench_file import BenchFile, load_bench
 from rig.errors import DefinitionError, Where
 from rig.sim.build import simulate
+from rig.sim.joined import Joined
 from rig.sim.paced import PacedClock
 from rig.sim.served_bench import served_bench_text
-from rig.sim.served_ports import PseudoTerminal, ServedPort, TcpServer
-from rig.transport import WirePort
+from rig.sim.served_ports import Heard, PseudoTerminal, Rfc2217Server, ServedPort, TcpServer, connect
+
+Way = Literal["pty", "tcp", "rfc2217"]
 
 
 def serve(
-    bench_path: Path | str, *, tcp: bool = False, speed: float = 1.0, stdin: IO[str], stdout: IO[str]
+    bench_path: Path | str, *, way: Way = "pty", speed: float = 1.0, stdin: IO[str], stdout: IO[str]
 ) -> None:
     """Serve every simulated instrument of a bench until ``stdin`` closes, or SIGINT or SIGTERM comes.
+
+    Instruments that the bench file gives the same port (each with its number, ``device``) share one here too.
 
     The first line on ``stdout`` is JSON: ``instruments`` (by "serial/role": ``driver``, ``address``) and
     ``bench``, the path of a bench file like the given one, with these addresses and ``simulated = true``. It
@@ -45,18 +49,20 @@ def serve(
         raise DefinitionError(
             f"a speed of {speed:g} is not possible", hint="1 is real time, 60 a minute a second"
         )
-    if not tcp and os.name != "posix":
-        raise DefinitionError("there are no pseudo-terminals on this system", hint="use --tcp")
+    if way == "pty" and os.name != "posix":
+        raise DefinitionError("there are no pseudo-terminals on this system", hint="use --tcp or --rfc2217")
     folder = Path(tempfile.mkdtemp(prefix="rig-sim-"))
     ports: dict[tuple[str, str], ServedPort] = {}
     selector = selectors.DefaultSelector()
     try:
         clock = PacedClock(speed)
         world = simulate(bench, clock)
-        for serial, role in names:
-            device = world.port(serial, role)
-            link = None if tcp else folder / f"{serial}-{role}"
-            ports[serial, role] = _connect(selector, clock, device, link)
+        for together in _sharing(bench, names):
+            devices: list[Any] = [world.port(*name) for name in together]
+            make = _opener(way, selector, folder / "-".join(together[0]))
+            lines = [device.line for device in devices]
+            served = connect(clock, devices[0] if len(devices) == 1 else Joined(devices), lines, make)
+            ports |= dict.fromkeys(together, served)
         with _until_the_end(selector, stdin) as ended:
             _announce(bench, ports, folder, stdout)
             while not ended():
@@ -70,22 +76,30 @@ def serve(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _connect(
-    selector: selectors.BaseSelector, clock: PacedClock, device: WirePort, link: Path | None
-) -> ServedPort:
-    def heard(data: bytes) -> None:
-        clock.advance()  # what was due before these bytes came happens before them
-        device.receive(data)
+def _sharing(bench: BenchFile, names: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """The instruments, those together that stand on one line."""
+    lines: dict[str, list[tuple[str, str]]] = {}
+    for owner, instrument in bench.instruments:
+        if (owner, instrument.role) in names:
+            lines.setdefault(instrument.port, []).append((owner, instrument.role))
+    return list(lines.values())
 
-    port = TcpServer(selector, heard) if link is None else PseudoTerminal(selector, link, heard)
-    device.attach(lambda at_ns, data: clock.call_at(at_ns, lambda: port.write(data)))
-    return port
+
+def _opener(way: Way, selector: selectors.BaseSelector, link: Path) -> Callable[[Heard], ServedPort]:
+    if way == "pty":
+        return lambda heard: PseudoTerminal(selector, link, heard)
+    server = Rfc2217Server if way == "rfc2217" else TcpServer
+    return lambda heard: server(selector, heard)
 
 
 def _announce(
     bench: BenchFile, ports: dict[tuple[str, str], ServedPort], folder: Path, stdout: IO[str]
 ) -> None:
+    set_to = {(owner, each.role): each.address.partition("?")[2] for owner, each in bench.instruments}
     addresses = {name: port.address for name, port in ports.items()}
+    for name, address in addresses.items():
+        if set_to[name] and not address.startswith("socket"):
+            addresses[name] = f"{address}?{set_to[name]}"
     served = folder / "served.bench.toml"
     served.write_text(served_bench_text(bench, addresses), encoding="utf-8")
     drivers = {(owner, each.role): each.driver for owner, each in bench.instruments}

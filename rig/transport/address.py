@@ -3,6 +3,7 @@
 ::
 
     serial:///dev/ttyUSB0?baud=9600&bits=8&parity=N&stop=1   a serial port (on Windows serial://COM3)
+    rfc2217://192.168.0.20:4001?baud=9600                    a serial port of a server (telnet com port control)
     socket://192.168.0.20:8001                               a TCP server
     visa://ASRL/dev/ttyUSB0::INSTR?baud=9600                 a VISA serial resource
     visa://TCPIP::192.168.0.20::8001::SOCKET                 a VISA TCP resource
@@ -11,7 +12,8 @@
     sim+visa://SN0001/current                                the same through pyvisa
 
 Of the options after ``?`` each is optional; what is not given is the driver's default. A further one,
-``handshake=xonxoff`` or ``rtscts``, is for ``serial://`` only: the VISA back end in use does not know it.
+``handshake=xonxoff`` or ``rtscts``, is not for ``visa://``, whose back end does not know it. Options of ``sim://`` are
+what the simulated instrument itself is set to, which shows when it is served (rig sim).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Literal
 
 from rig.errors import DefinitionError
 
-Kind = Literal["serial", "socket", "visa", "operator", "sim", "sim+visa"]
+Kind = Literal["serial", "rfc2217", "socket", "visa", "operator", "sim", "sim+visa"]
 
 FORMS = "serial:///dev/ttyUSB0?baud=9600, socket://host:port, visa://ASRL/dev/ttyUSB0::INSTR, sim://name"
 BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
@@ -56,7 +58,7 @@ class Framing:
 class Address:
     """One address. ``place`` is the port, ``host:port``, the VISA resource name or the simulated name.
 
-    ``host`` and ``tcp_port`` are set for ``socket`` only; ``options`` holds those that were written.
+    ``host`` and ``tcp_port`` are set for ``socket`` and ``rfc2217`` only; ``options`` holds those that were written.
     """
 
     text: str
@@ -95,6 +97,9 @@ def parse_address(text: str) -> Address:
     match scheme:
         case "serial":
             return Address(text, "serial", _serial_port(text, place), options=options)
+        case "rfc2217":
+            host, port = _host_and_port(text, place)
+            return Address(text, "rfc2217", place, host=host, tcp_port=port, options=options)
         case "socket":
             _refuse_options(text, options)
             host, port = _host_and_port(text, place)
@@ -106,10 +111,11 @@ def parse_address(text: str) -> Address:
                 raise DefinitionError(f"address '{text}' names no operator", hint="write operator://console")
             return Address(text, "operator", place)
         case "sim" | "sim+visa":
-            _refuse_options(text, options)
+            if scheme != "sim":
+                _refuse_options(text, options)
             if not place.strip("/"):
                 raise DefinitionError(f"address '{text}' names no simulated instrument")
-            return Address(text, "sim" if scheme == "sim" else "sim+visa", place)
+            return Address(text, "sim" if scheme == "sim" else "sim+visa", place, options=options)
         case _:
             raise DefinitionError(f"address '{text}' begins with '{scheme}://'", hint=f"known are {FORMS}")
 
@@ -129,7 +135,8 @@ def _host_and_port(text: str, place: str) -> tuple[str, int]:
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})", place)
     if match is None:
         raise DefinitionError(
-            f"address '{text}' is not host:port", hint="write for example socket://host:8001"
+            f"address '{text}' is not host:port",
+            hint=f"write for example {text.partition('://')[0]}://host:8001",
         )
     return match[1].strip("[]"), _port_number(text, match[2])
 

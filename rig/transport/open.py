@@ -54,6 +54,10 @@ def _opener(address: Address, clock: Clock, sink: WireSink, default: Framing) ->
         from rig.transport.serial_link import open_serial
 
         return lambda: open_serial(address, clock, sink, default)
+    if address.kind == "rfc2217":
+        from rig.transport.serial_link import open_rfc2217
+
+        return lambda: open_rfc2217(address, clock, sink, default)
     if address.kind == "visa":
         from rig.transport.visa_link import open_visa
 

@@ -1,4 +1,5 @@
-"""``serial://``: a serial port. pyserial opens and sets it; on POSIX its descriptor is then read directly.
+"""``serial://``: a serial port, ``rfc2217://``: that of a server. pyserial opens and sets it; on POSIX a port of this
+machine is then read directly, by its descriptor.
 
 A pseudo-terminal knows no parity and no 7-bit characters: Linux drops them silently at the first open and
 refuses them (EINVAL) at a later one. There the port is used with 8N1 and the link's ``note`` says so.
@@ -22,6 +23,7 @@ from rig.transport.descriptor_link import READ_SIZE, DescriptorLink
 
 if TYPE_CHECKING:
     import serial
+    from serial.rfc2217 import Serial as RemoteSerial
 
 READ_DESCRIPTOR = os.name == "posix"  # elsewhere pyserial reads
 PORTABLE_SLICE_S = 0.05  # set once, at the opening: some drivers dislike later changes
@@ -45,9 +47,11 @@ class PosixSerialLink(DescriptorLink):
 
 
 class PortableSerialLink(BufferedLink):
-    """A port read through pyserial in short slices, for Windows."""
+    """A port read through pyserial in short slices: on Windows, and of a server."""
 
-    def __init__(self, address: str, clock: Clock, sink: WireSink, port: serial.Serial) -> None:
+    def __init__(
+        self, address: str, clock: Clock, sink: WireSink, port: serial.Serial | RemoteSerial
+    ) -> None:
         super().__init__(address, clock, sink)
         self._port = port
 
@@ -89,6 +93,35 @@ def open_serial(address: Address, clock: Clock, sink: WireSink, default: Framing
     link = (PosixSerialLink if READ_DESCRIPTOR else PortableSerialLink)(address.text, clock, sink, port)
     link.note = note
     return link
+
+
+def open_rfc2217(address: Address, clock: Clock, sink: WireSink, default: Framing) -> BufferedLink:
+    """Connect to the server of a serial port, and have the port set. Raises LinkLost."""
+    import warnings
+
+    import serial.rfc2217
+
+    framing = address.framing(default)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pyserial's own thread
+            port = serial.rfc2217.Serial(
+                f"rfc2217://{address.place}",
+                baudrate=framing.baud,
+                bytesize=framing.bits,
+                parity=framing.parity,
+                stopbits=framing.stop,
+                xonxoff=framing.handshake == "xonxoff",
+                rtscts=framing.handshake == "rtscts",
+                timeout=PORTABLE_SLICE_S,
+            )
+    except (OSError, ValueError) as error:  # SerialException is an OSError
+        raise LinkLost(
+            f"the server of the serial port does not let us in ({error}): check host and port, that it speaks "
+            "RFC 2217, and that no other program is connected",
+            address=address.text,
+        ) from error
+    return PortableSerialLink(address.text, clock, sink, port)
 
 
 def is_pseudo_terminal(port: str) -> bool:

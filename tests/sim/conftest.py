@@ -21,7 +21,7 @@ from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
 from rig.sim.fluid import FluidPath, Peristaltic
 from rig.sim.paced import PacedClock
-from rig.sim.served_ports import Heard, PseudoTerminal, ServedPort, TcpServer
+from rig.sim.served_ports import Heard, PseudoTerminal, ServedPort, TcpServer, connect
 from rig.sim.weighing import Pan
 from rig.transport import WirePort
 
@@ -52,7 +52,7 @@ pump = {{ {pump}, address = "sim://{serial}/pump" }}
 
 [unit.balance]
 driver = "{balance_driver}"
-address = "sim://{serial}/balance"
+address = "sim://{serial}/balance{balance_set_to}"
 resolution = "0.01 mg"
 repeatability = "0.02 mg"
 linearity = "0.05 mg"
@@ -78,11 +78,13 @@ def bench_of(tmp_path: Path) -> Callable[..., BenchFile]:
         seed: int = 1,
         pump: str = 'driver = "pump_rpu1"',
         balance_driver: str = "balance_mt_sics",
+        balance_set_to: str = "",
         flow_driver: str = "flow_sensirion_scc1",
     ) -> BenchFile:
         (tmp_path / "pumps").mkdir(exist_ok=True)
         (tmp_path / "pumps" / "pump.toml").write_text(PROFILE)
-        drivers = {"pump": pump, "balance_driver": balance_driver, "flow_driver": flow_driver}
+        drivers = {"pump": pump, "balance_driver": balance_driver, "balance_set_to": balance_set_to}
+        drivers |= {"flow_driver": flow_driver}
         units = [UNIT.format(serial=f"SIM-{n:04}", **drivers) + text for n, text in enumerate(simulated, 1)]
         head = f'[bench]\nid = "test"\nfluid_temperature = "37 degC"\nseed = {seed}\n'
         (tmp_path / "test.bench.toml").write_text(head + "\n".join(units))
@@ -229,7 +231,7 @@ def host_of(
 SERVE = """
 import sys
 from rig.sim.serve import serve
-serve(sys.argv[1], tcp=sys.argv[2] == "tcp", speed=float(sys.argv[3]), stdin=sys.stdin, stdout=sys.stdout)
+serve(sys.argv[1], way=sys.argv[2], speed=float(sys.argv[3]), stdin=sys.stdin, stdout=sys.stdout)
 """
 
 
@@ -238,10 +240,12 @@ def served(bench_of: Callable[..., BenchFile]) -> Iterator[Callable[..., Any]]:
     """Start serving a bench in a process of its own; gives the process and its first line."""
     started = []
 
-    def start(*simulated: str, tcp: bool = False, speed: float = 1.0, **drivers: str) -> Any:
+    def start(*simulated: str, way: str = "pty", speed: float = 1.0, units: str = "", **drivers: str) -> Any:
         bench = bench_of(*simulated, **drivers)
+        if units:
+            bench.source.path.write_text(f'[bench]\nid = "test"\nfluid_temperature = "37 degC"\n{units}')
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(bench.source.path), "tcp" if tcp else "pty", str(speed)],
+            [sys.executable, "-c", SERVE, str(bench.source.path), way, str(speed)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -272,16 +276,14 @@ class OnPort:
         self._selector, self._over = selectors.DefaultSelector(), threading.Event()
         self.clock = PacedClock(speed)
         self.device = make(self.clock)
-        self._port = port(self._selector, self._hear)
-        self.address = self._port.address
+        line = getattr(self.device, "line", None)
+        self.port = connect(
+            self.clock, self.device, [line] if line else [], lambda heard: port(self._selector, heard)
+        )
+        self.address = self.port.address
         self.path = self.address.removeprefix("serial://")
-        self.device.attach(lambda at_ns, data: self.clock.call_at(at_ns, lambda: self._port.write(data)))
         self._thread = threading.Thread(target=self._go_on, name=self.address)
         self._thread.start()
-
-    def _hear(self, data: bytes) -> None:
-        self.clock.advance()
-        self.device.receive(data)
 
     def _go_on(self) -> None:
         while not self._over.is_set():
@@ -293,7 +295,7 @@ class OnPort:
     def close(self) -> None:
         self._over.set()
         self._thread.join(10)
-        self._port.close()
+        self.port.close()
         self._selector.close()
 
 

@@ -79,7 +79,7 @@ def ask_tcp(address, data):
 
 
 def test_tcp_serves_one_client_at_a_time(served):
-    process, told = served("", tcp=True)
+    process, told = served("", way="tcp")
     address = told["instruments"]["SIM-0001/balance"]["address"]
     assert ask_tcp(address, b"I4\r\n") == b'I4 A "SIM-0001-B"\r\n'
     host, port = address.removeprefix("socket://").split(":")
@@ -96,7 +96,7 @@ def test_tcp_serves_one_client_at_a_time(served):
 
 
 def test_the_served_bench_file_is_the_given_one_with_new_addresses(served, tmp_path):
-    _, told = served('rate_error = "3 %"\nstall_at = "40 h"', "", tcp=True)
+    _, told = served('rate_error = "3 %"\nstall_at = "40 h"', "", way="tcp")
     given, now = load_bench(tmp_path / "test.bench.toml"), load_bench(told["bench"])
     assert not now.is_in_process
     assert [unit.serial for unit in now.units] == ["SIM-0001", "SIM-0002"]
@@ -127,7 +127,7 @@ def test_it_ends_cleanly_and_takes_its_folder_with_it(served, how):
 
 
 def test_simulated_time_runs_at_the_speed_asked_for(served, crc_line):
-    _, told = served("", tcp=True, speed=100)
+    _, told = served("", way="tcp", speed=100)
     address = told["instruments"]["SIM-0001/pump"]["address"]
 
     def up_s(sequence):
@@ -145,7 +145,7 @@ def test_simulated_time_runs_at_the_speed_asked_for(served, crc_line):
 def test_impossible_speeds_are_refused(bench_of, speed):
     bench = bench_of("")
     with pytest.raises(DefinitionError, match="speed"):
-        serve(bench.source.path, tcp=True, speed=speed, stdin=io.StringIO(), stdout=io.StringIO())
+        serve(bench.source.path, way="tcp", speed=speed, stdin=io.StringIO(), stdout=io.StringIO())
 
 
 def test_a_bench_without_simulated_instruments_is_refused(bench_of, tmp_path):
@@ -156,7 +156,7 @@ def test_a_bench_without_simulated_instruments_is_refused(bench_of, tmp_path):
         text = text.replace(f"sim://SIM-0001/{role}", f"serial:///dev/tty{name}")
     file.write_text(text)
     with pytest.raises(DefinitionError, match="simulated"):
-        serve(file, tcp=True, stdin=io.StringIO(), stdout=io.StringIO())
+        serve(file, way="tcp", stdin=io.StringIO(), stdout=io.StringIO())
 
 
 @pytest.mark.usefixtures("needs_pty")

@@ -21,6 +21,8 @@ from rig.transport.address import Framing, check_address, parse_address
         ("visa://TCPIP::192.168.0.20::8001::SOCKET", "visa", "TCPIP::192.168.0.20::8001::SOCKET"),
         ("visa://TCPIP0::localhost::5025::SOCKET", "visa", "TCPIP0::localhost::5025::SOCKET"),
         ("sim://SN0001/balance", "sim", "SN0001/balance"),
+        ("sim://SN0001/balance?baud=1200&bits=7&parity=O", "sim", "SN0001/balance"),
+        ("rfc2217://server:4001?baud=1200", "rfc2217", "server:4001"),
     ],
 )  # fmt: skip
 def test_good_addresses(text, kind, place):
@@ -89,7 +91,9 @@ def test_host_and_port():
         ("visa://TCPIP::host::8001::SOCKET?baud=9600", "only a serial line has"),
         ("sim://", "names no simulated instrument"),
         ("sim:pump", "no '://'"),
-        ("sim://SN1/pump?baud=9600", "only a serial line has"),
+        ("sim+visa://SN1/pump?baud=9600", "only a serial line has"),
+        ("rfc2217://host", "rfc2217://host:8001"),
+        ("rfc2217://host:4001?speed=9600", "unknown option"),
     ],
 )
 def test_bad_addresses_are_refused_with_a_reason(text, says):
