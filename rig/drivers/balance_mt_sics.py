@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 REPLY_WITHIN_NS = 3 * NS_PER_S
 STABLE_WITHIN_NS = 60 * NS_PER_S
+ADJUSTED_WITHIN_NS = 600 * NS_PER_S  # minutes, says the manual
 LINE_LIMIT = 256
 
 GENERAL_ERRORS = {
@@ -137,6 +138,22 @@ class MtSicsBalance:
         """Tare at the next stable weight; the tare in g."""
         return self._ask("T", lambda line: parse_weight(line, "T"), STABLE_WITHIN_NS)[0]
 
+    def stream(self, count: int) -> list[MassReading]:
+        """``count`` weights as fast as the balance sends them (SIR); a single weight ends the sending."""
+        readings = [self._weigh("SIR", REPLY_WITHIN_NS)]
+        with self._link.alone():
+            while len(readings) < count:
+                line = self._link.read_until(b"\r\n", self._link.now_ns() + REPLY_WITHIN_NS, LINE_LIMIT)
+                readings.append(self._reading(line))
+        self.read()
+        return readings
+
+    def adjust(self) -> None:
+        """Adjust with the weight inside. DeviceError ``C3 I`` when the balance gives up."""
+        self._ask(
+            "C3", lambda line: parse_done(line, "C3"), ADJUSTED_WITHIN_NS, skip_until=(b"C3 A", b"C3 I", b"E")
+        )
+
     def cancel(self) -> None:
         """Cancel everything that runs, sending included; what it had sent is thrown away. Clears the tare."""
         self._ask("@", lambda line: parse_text(line, "I4"), skip_until=(b"I4 ", b"E"))
@@ -157,11 +174,11 @@ class MtSicsBalance:
         return self._ask(command, lambda line: parse_text(line, command))
 
     def _weigh(self, command: str, within_ns: int) -> MassReading:
-        def reading(line: bytes) -> MassReading:
-            mass_g, stable = parse_weight(line)
-            return MassReading(self._link.now_ns(), mass_g, stable, line, parse_digit(line))
+        return self._ask(command, self._reading, within_ns)
 
-        return self._ask(command, reading, within_ns)
+    def _reading(self, line: bytes) -> MassReading:
+        mass_g, stable = parse_weight(line)
+        return MassReading(self._link.now_ns(), mass_g, stable, line, parse_digit(line))
 
     def _ask(
         self,

@@ -1,10 +1,7 @@
 """Sensirion liquid flow sensor (SF06 family: SLF3x, LD20) on an SCC1 serial cable, speaking SHDLC.
 
 Sources: Sensirion's public SHDLC and SCC1 drivers and the SLF3x data sheet. Wire format: 115200 baud 8N1, integers
-big-endian; a frame each way::
-
-    7E <ADR CMD [STATE] LEN DATA... CHK> 7E      STATE only in replies; LEN counts DATA; CHK = NOT(sum of all before)
-    between the 7E: 7E -> 7D 5E, 7D -> 7D 5D, 11 -> 7D 31, 13 -> 7D 33 (after the checksum was made)
+big-endian, in the frames of shdlc_wire.py.
 
 The cable samples by itself into a buffer that command 36 empties: u32 lost bytes, u16 bytes remaining, u16 number of
 signals (3), then flow, temperature and flags as 16-bit words. Bytes (not samples) as in Sensirion's own driver.
@@ -26,33 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.clock import NS_PER_S
-from rig.errors import DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
+from rig.drivers.shdlc_wire import ERRORS, FLAG, FRAME_LIMIT, format_frame, parse_frame
+from rig.errors import DefinitionError, DeviceError, ExchangeError, LimitRefused, LinkTimeout, ProtocolError
 from rig.readings import FlowBlock, Identity
 from rig.transport import Link
 
 T = TypeVar("T")
 
 REPLY_WITHIN_NS = NS_PER_S
-FRAME_LIMIT = 522
-FLAG, ESCAPE = 0x7E, 0x7D
-STUFFED = (FLAG, ESCAPE, 0x11, 0x13)
-WATER = 0x3608  # measure command
+LIQUIDS = {"water": 0x3608, "isopropanol": 0x3615}  # measure command of each calibration
 SF06 = 3  # sensor type with signals flow, temperature, flags
 SAMPLE_BYTES = 6
 
-ERRORS = {
-    0x01: "wrong data size",
-    0x02: "unknown command",
-    0x03: "no access right",
-    0x04: "parameter out of range",
-    0x05: "wrong checksum",
-    0x06: "firmware update failed",
-    0x20: "sensor busy",
-    0x21: "no acknowledgement from the sensor: is it plugged in?",
-    0x22: "checksum of the sensor's reply is wrong",
-    0x23: "the sensor does not answer in time",
-    0x24: "no measurement was started",
-}
 UNITS = {0x0843: "nl/min", 0x0844: "ul/min", 0x0845: "ml/min", 0x0854: "ul/h"}
 PRODUCTS = {  # product number without its last two digits
     "070302": "SLF3S-1300F",
@@ -62,56 +44,6 @@ PRODUCTS = {  # product number without its last two digits
     "070102": "LD20-2600B",
     "070103": "LD20-0600L",
 }
-
-
-def _checksum(content: bytes) -> int:
-    return ~sum(content) & 0xFF
-
-
-def format_frame(address: int, command: int, data: bytes = b"") -> bytes:
-    """A request."""
-    content = bytes((address, command, len(data))) + data
-    framed = bytearray((FLAG,))
-    for byte in (*content, _checksum(content)):
-        framed += bytes((ESCAPE, byte ^ 0x20)) if byte in STUFFED else bytes((byte,))
-    return bytes(framed) + bytes((FLAG,))
-
-
-def unstuff(stuffed: bytes) -> bytes:
-    """The content between the flags. Raises ValueError for bytes that stuffing never gives."""
-    content = bytearray()
-    escaped = False
-    for byte in stuffed:
-        if escaped and byte ^ 0x20 in STUFFED:
-            content.append(byte ^ 0x20)
-            escaped = False
-        elif byte == ESCAPE and not escaped:
-            escaped = True
-        elif escaped or byte in STUFFED:
-            raise ValueError("stuffing is wrong")
-        else:
-            content.append(byte)
-    if escaped:
-        raise ValueError("stuffing is wrong")
-    return bytes(content)
-
-
-def parse_frame(frame: bytes, address: int, command: int) -> bytes:
-    """The data of a reply to ``command``. Raises ProtocolError, DeviceError (code: two hexadecimal digits).
-
-    Bit 7 of STATE (an error is noted in the device, not of this command) is no reason to refuse the data.
-    """
-    try:
-        content = unstuff(frame[1:-1]) if frame[:1] == frame[-1:] == bytes((FLAG,)) else b""
-    except ValueError as error:
-        raise ProtocolError(str(error), received=frame) from error
-    if len(content) < 5 or len(content) != 5 + content[3] or content[-1] != _checksum(content[:-1]):
-        raise ProtocolError("not a whole and sound SHDLC frame", received=frame)
-    if content[:2] != bytes((address, command)):
-        raise ProtocolError(f"a reply to command {content[1]:02X} of device {content[0]}", received=frame)
-    if code := content[2] & 0x7F:
-        raise DeviceError(ERRORS.get(code, "unknown error"), code=f"{code:02X}", received=frame)
-    return content[4:-1]
 
 
 def parse_numbers(form: str, data: bytes) -> tuple[int, ...]:
@@ -185,8 +117,11 @@ class SensirionScc1:
     ROLE = "flow"
     DEFAULT_BAUD = 115200
 
-    def __init__(self, link: Link, address: int = 0) -> None:
-        self._link, self._address = link, address
+    def __init__(self, link: Link, address: int = 0, *, liquid: str = "water") -> None:
+        """``liquid``: which of the sensor's calibrations is used. Raises DefinitionError for another."""
+        if liquid not in LIQUIDS:
+            raise DefinitionError(f"there is no liquid '{liquid}'", hint=f"one of {', '.join(LIQUIDS)}")
+        self._link, self._address, self._measure = link, address, LIQUIDS[liquid]
         self._interval_ns = 0  # 0: not started
         self._start_ns = self._emptied_ns = 0
         self._count = 0  # samples handed out or lost since the start
@@ -203,18 +138,18 @@ class SensirionScc1:
         return Identity(model=f"{name} with {sensor}", serial=serial, firmware=f"{version[0]}.{version[1]}")
 
     def start(self, interval_s: float) -> None:
-        """Begin sampling water; what an earlier measurement left in the buffer is thrown away."""
+        """Begin sampling; what an earlier measurement left in the buffer is thrown away."""
         interval_ms = round(interval_s * 1000)
         if not 1 <= interval_ms <= 65535 or abs(interval_ms - interval_s * 1000) > 1e-6:
             raise LimitRefused(
                 f"interval {interval_s} s is not 1 ms to 65.535 s in whole ms; nothing was sent"
             )
         self._ask(0x24, parse_sensor_type)
-        self._scale, self._unit = self._ask(0x53, parse_scale, struct.pack(">H", WATER))
+        self._scale, self._unit = self._ask(0x53, parse_scale, struct.pack(">H", self._measure))
         self.stop()
         with suppress(DeviceError):  # some answer "no measurement was started"
             self._empty_buffer()
-        self._ask(0x33, parse_nothing, struct.pack(">HH", interval_ms, WATER))
+        self._ask(0x33, parse_nothing, struct.pack(">HH", interval_ms, self._measure))
         self._start_ns = self._emptied_ns = self._link.now_ns()
         self._interval_ns = self._ask(0x33, parse_interval_ns)
         self._count, self._lost, self._pages, self._gap_at = 0, 0, [], None
@@ -243,6 +178,17 @@ class SensirionScc1:
         except DeviceError as error:
             if error.code != "24":
                 raise
+
+    def totalise(self, on: bool) -> None:
+        """Let the cable add up what it samples, from zero on, or no more."""
+        if on:
+            self._ask(0x39, parse_nothing)
+        self._ask(0x37, parse_nothing, bytes((on,)))
+
+    def total_counts(self) -> int:
+        """The sum of the flow counts of all samples so far; times interval and divided by scale it is a volume."""
+        (total,) = self._ask(0x38, lambda data: parse_numbers("q", data))
+        return total
 
     def close(self) -> None:
         self._link.close()

@@ -314,3 +314,20 @@ def test_emulator_without_translation_is_refused_as_foreign(emulated):
     _, link = emulated
     with pytest.raises(ProtocolError, match="a reply named 'SI' instead of 'S'"):
         MtSicsBalance(link).read()
+
+
+def test_a_stream_is_ended_by_a_single_weight(scripted):
+    lines = b"S D     1.0000 g\r\nS D     1.0001 g\r\nS S     1.0002 g\r\n"
+    balance = MtSicsBalance(scripted((b"SIR\r\n", lines), (b"SI\r\n", b"S S     1.0002 g\r\n")))
+    readings = balance.stream(3)
+    assert [(reading.mass_g, reading.stable) for reading in readings] == [
+        (1.0, False),
+        (1.0001, False),
+        (1.0002, True),
+    ]
+
+
+def test_adjustment_is_told_when_it_begins_and_when_it_is_done(scripted):
+    MtSicsBalance(scripted((b"C3\r\n", b"C3 B\r\nC3 A\r\n"))).adjust()
+    with pytest.raises(DeviceError):
+        MtSicsBalance(scripted((b"C3\r\n", b"C3 B\r\nC3 I\r\n"))).adjust()

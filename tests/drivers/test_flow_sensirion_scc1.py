@@ -13,15 +13,9 @@ from sensirion_shdlc_driver.serial_frame_builder import (
     ShdlcSerialMosiFrameBuilder,
 )
 
-from rig.drivers.flow_sensirion_scc1 import (
-    SensirionScc1,
-    format_frame,
-    parse_frame,
-    parse_page,
-    parse_scale,
-    unstuff,
-)
-from rig.errors import DeviceError, LimitRefused, LinkTimeout, ProtocolError
+from rig.drivers.flow_sensirion_scc1 import SensirionScc1, parse_page, parse_scale
+from rig.drivers.shdlc_wire import format_frame, parse_frame, unstuff
+from rig.errors import DefinitionError, DeviceError, LimitRefused, LinkTimeout, ProtocolError
 from rig.readings import Identity
 
 LAST = bytes.fromhex("7E 00 35 00 06 FF 06 12 5C 00 01 50 7E")
@@ -369,3 +363,34 @@ def test_stray_bytes_in_front_of_a_reply_are_an_error(scripted):
     with pytest.raises(ProtocolError, match="not a whole and sound"):
         SensirionScc1(link).stop()
     link.arrived = b""
+
+
+def test_the_totaliser_is_reset_where_it_begins_and_read_with_its_sign(scripted):
+    sensor = SensirionScc1(
+        scripted(
+            (format_frame(0, 0x39), reply(0x39)),
+            (format_frame(0, 0x37, b"\x01"), reply(0x37)),
+            (format_frame(0, 0x38), reply(0x38, (-123_456_789_012).to_bytes(8, "big", signed=True))),
+            (format_frame(0, 0x37, b"\x00"), reply(0x37)),
+        )
+    )
+    sensor.totalise(True)
+    assert sensor.total_counts() == -123_456_789_012
+    sensor.totalise(False)
+
+
+def test_another_liquid_has_its_own_calibration(scripted):
+    sensor = SensirionScc1(
+        scripted(
+            (format_frame(0, 0x24), reply(0x24, b"\x03")),
+            (format_frame(0, 0x53, b"\x36\x15"), reply(0x53, bytes.fromhex("000A08440000"))),
+            (format_frame(0, 0x34), reply(0x34)),
+            (format_frame(0, 0x36, b"\x03"), reply(0x36)),
+            (format_frame(0, 0x33, b"\x00\x64\x36\x15"), reply(0x33)),
+            (format_frame(0, 0x33), reply(0x33, b"\x00\x64")),
+        ),
+        liquid="isopropanol",
+    )
+    sensor.start(0.1)
+    with pytest.raises(DefinitionError, match="no liquid 'beer'"):
+        SensirionScc1(scripted(), liquid="beer")
