@@ -274,6 +274,7 @@ def _session(item: pytest.Item) -> Session:
             operator=config.getoption("--operator") or _login(),
             serials=[unit.serial for unit in bench_file.units if unit.serial in needed],
             planned=Planned(_planned_s(config)) if config.getoption("--rig-summary") is not None else None,
+            chosen=config.stash[CHOSEN],
         )
     return config.stash[SESSION]
 

@@ -86,9 +86,7 @@ class HeldBench:
             self._lock.release()
 
 
-def _orders(
-    bench: BenchFile, runs_dir: Path, serials: Sequence[str], taken_over: Sequence[str]
-) -> Orders:
+def _orders(bench: BenchFile, runs_dir: Path, serials: Sequence[str], taken_over: Sequence[str]) -> Orders:
     return Orders(
         bench.id,
         str(locks_folder()),
@@ -96,7 +94,8 @@ def _orders(
         os.getpid(),
         bench.silence_max_s,
         tuple(
-            _pump_orders(bench, unit, unit.serial in serials, unit.serial in taken_over) for unit in bench.units
+            _pump_orders(bench, unit, unit.serial in serials, unit.serial in taken_over)
+            for unit in bench.units
         ),
     )
 

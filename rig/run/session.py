@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,10 @@ class Session:
         operator: str,
         serials: Sequence[str],
         planned: Planned | None,
+        chosen: Mapping[tuple[Path, str], Sequence[str]] | None = None,
     ) -> None:
+        """``chosen``: units by plan file and case, if not every case on all."""
+        self._chosen = chosen
         self.bench_file, self._runs_dir, self._operator = bench_file, runs_dir, operator
         self._serials, self._planned = tuple(serials), planned
         self._held: HeldBench | None = None
@@ -99,7 +102,9 @@ class Session:
         if self._run is None:
             try:
                 self.bench.clock.raise_if_aborted()
-                self._run = Run(plan, self.bench, self._runs_dir, self._operator, self._held)
+                self._run = Run(
+                    plan, self.bench, self._runs_dir, self._operator, self._held, self._chosen_of(plan)
+                )
                 self._runs.append(self._run)
             except RigError as error:
                 self.failure = error
@@ -110,6 +115,13 @@ class Session:
         """The open run is of this plan, and has not carried out all of these cases."""
         run = self._run
         return run is not None and run.plan is plan and not run.carried_out.issuperset(case_ids)
+
+    def _chosen_of(self, plan: Plan) -> dict[str, Sequence[str]] | None:
+        if self._chosen is None:
+            return None
+        return {
+            case_id: serials for (path, case_id), serials in self._chosen.items() if path == plan.source.path
+        }
 
     def close_run(self, reason: str = "") -> None:
         """Judge, report and seal the run that is open, if one is. A signal does not interrupt this."""
