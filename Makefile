@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint lock clean campaign
+.PHONY: run test lint lock clean campaign campaign-guard
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
@@ -32,6 +32,10 @@ $(VENV)/.test-ready: requirements-test.lock $(VENV)/.run-ready
 # Long seeded campaigns, not part of `make test`.
 campaign: $(VENV)/.test-ready
 	$(BIN)/python -m pytest tests -m campaign
+
+# Faults against guard and lock, an hour; writes docs/reference/fault-campaign.md. Leave the machine alone meanwhile.
+campaign-guard: $(VENV)/.test-ready
+	$(BIN)/python -m pytest tests/guard/test_campaign.py -m campaign -s
 
 # Renew the pins (needs pip-tools in the environment).
 lock:

@@ -363,3 +363,15 @@ def test_a_missing_instrument_is_an_error_of_each_item_in_one_line(folder):
     assert "Traceback" not in ended.text
     assert "rig/run" not in ended.text
     assert not ended.runs
+
+
+def test_an_end_by_pytest_before_all_is_done_closes_the_record_as_aborted(folder):
+    too_strict = PLAN.replace('mean_error = "within 2 %"', 'mean_error = "within 0.0001 %"')
+    (folder / "quick.plan.toml").write_text(too_strict, encoding="utf-8")
+    ended = session(folder, "-x")
+    assert ended.status == 2, ended.text
+    (run,) = ended.runs
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    assert results["outcome"] == "ABORTED"
+    closed = json.loads((run / "journal.jsonl").read_text("utf-8").splitlines()[-1])
+    assert closed["reason"].startswith("ended by pytest: stopping after 1 failures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,3 +83,48 @@ def test_the_volume_is_counted_over_all_cases(spoil: Spoil, write: Write, balanc
         check_plan_on_bench(load_plan(paths["plan"]), load_bench(paths["bench"]))
     assert refused.value.where.case == "doses"
     assert "1.314 mL" in str(refused.value)
+
+
+def on_real_ports(bench: str, layer: str) -> str:
+    """The bench with its instruments behind TCP, and what it says of its last layer."""
+    parts = bench.split("sim://SN")
+    moved = "".join(f"socket://127.0.0.1:{9000 + number}#{part}" for number, part in enumerate(parts[1:]))
+    text = parts[0] + re.sub(r"#[^\"]*", "", moved)
+    return text.replace("[unit.simulated]\nrate_error = \"3 %\"\n", "").replace("seed = 7\n", f"seed = 7\n{layer}")
+
+
+@pytest.mark.parametrize("layer", ["", 'if_both_die = "none"\n'])
+def test_a_plan_is_not_left_alone_where_nothing_makes_the_pumps_safe(
+    layer: str, spoil: Spoil, write: Write, balance_on_both: str
+) -> None:
+    plan = spoil("plan", 'revision = "A"\n', 'revision = "A"\nunattended = true\n')
+    with pytest.raises(DefinitionError, match="makes the pumps safe if run and guard both die") as refused:
+        warnings(write, plan, on_real_ports(balance_on_both, layer))
+    assert refused.value.where.key == "plan.unattended"
+
+
+@pytest.mark.parametrize("layer", ["relay watchdog", "pump communication time-out"])
+def test_with_a_last_layer_or_in_a_rehearsal_it_may_be(
+    layer: str, spoil: Spoil, write: Write, balance_on_both: str
+) -> None:
+    plan = spoil("plan", 'revision = "A"\n', 'revision = "A"\nunattended = true\n')
+    warnings(write, plan, on_real_ports(balance_on_both, f'if_both_die = "{layer}"\n'))
+    warnings(write, plan, balance_on_both)
+
+
+@pytest.mark.parametrize(
+    ("state", "keys", "said"),
+    [
+        ("divert", "", "this pump's flow is diverted to be safe (say which channel of its valves does it"),
+        ("divert", "safe_channel = 3\n", "neither this unit nor the bench has valves"),
+        ("power off", "", "this pump's power is cut to be safe (add its supply"),
+    ],
+)
+def test_a_safe_state_that_is_switched_needs_what_switches_it(
+    state: str, keys: str, said: str, spoil: Spoil, write: Write, balance_on_both: str
+) -> None:
+    profile = spoil("profile", 'safe_state = "stop"', f'safe_state = "{state}"')
+    paths = write(bench=balance_on_both.replace('serial = "SN1"\n', f'serial = "SN1"\n{keys}'), profile=profile)
+    with pytest.raises(DefinitionError) as refused:
+        load_bench(paths["bench"])
+    assert said in str(refused.value)

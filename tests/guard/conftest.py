@@ -331,7 +331,7 @@ def check_aborted(trial: Trial, reason: str) -> None:
 
 def runner_killed(place: FaultBench) -> Trial:
     run = place.start()
-    time.sleep(place.random.uniform(0, 2))
+    time.sleep(place.random.uniform(0, 2.2))
     trial = ended(place, run, run.signal(signal.SIGKILL))
     if run.folder is not None:
         check_made_safe(run, "the run died")

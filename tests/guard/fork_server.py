@@ -1,8 +1,8 @@
 """Runs that can be killed at little cost: everything is loaded once, each run is a fork.
 
 Reads orders from standard input, a line of JSON each; answers ``{"pid": ...}``, and ``{"status": ...}`` when it was
-asked to wait for the end of one. A run is what a child of ``rig run`` does between its collection and its end: Session and Run,
-signals noted, no report. It counts in a small file what its journal acknowledged.
+asked to wait for the end of one. A run is what a child of ``rig run`` does between its collection and its end:
+Session and Run, signals noted, no report. It counts in a small file what its journal acknowledged.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import os
 import struct
 import sys
 from pathlib import Path
+
+import pandas  # noqa: F401  # loaded once, for the close of every run
+import pyarrow.parquet  # noqa: F401
 
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
