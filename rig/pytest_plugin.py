@@ -222,6 +222,13 @@ class CriterionItem(pytest.Item):
                 self.user_properties.append((key, verdict[key]))
         if verdict["verdict"] != "PASS":
             raise VerdictFailure(verdict_line(self.unit, verdict))
+        if self._result["outcome"] == "FAIL" and not any(
+            entry["verdict"] == "FAIL" for entry in self._result["criteria"]
+        ):
+            faults = [flag["message"] for flag in self._result["flags"] if flag["kind"] == "pump"]
+            raise VerdictFailure(
+                f"{self.unit} {self.case.id}: FAIL by a fault of the pump: {'; '.join(faults)}"
+            )
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.case.id}::{self.unit}::{self.name}"

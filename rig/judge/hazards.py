@@ -12,13 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from rig.analysis.gravimetry import Slope
 from rig.analysis.log_hazards import find_hazards
 from rig.analysis.log_series import Hazard
 from rig.judge.findings import NS_PER_S, Flag, Kind, doubted_intervals, time_text
 from rig.judge.period import MATERIAL_CHANGE_PCT, Floats, Period
 from rig.judge.pump_claims import NL_PER_ML
-from rig.judge.weighing import the_step
 from rig.judge.witnesses import sensor_means_ml_h
 from rig.record.case_data import CaseData
 
@@ -35,7 +33,6 @@ _SENSOR_NOISE = 5.0  # standard errors
 _FEWEST = 4  # intervals beside, to know the usual flow by
 _DELIVERED = "none: both witnesses saw it, so it was delivery and stays in"
 _STAYS_IN = "none: the data stay in"
-_SURE = 5.0  # standard uncertainties
 _CLOCK_S, _CLOCK_PPM = 2.0, 100.0  # the pump counts whole seconds and is asked in between
 
 
@@ -63,7 +60,7 @@ def hazard_flags(data: CaseData, period: Period, said: list[Flag]) -> list[Flag]
         for hazard in found
         if hazard.name not in _SAID_ELSEWHERE and not _is_said(hazard, said) and not _is_trend(hazard)
     ]
-    return [*flags, *_blank_flags(data, period), *clock_flags(data)]
+    return [*flags, *clock_flags(data)]
 
 
 def _is_said(hazard: Hazard, said: list[Flag]) -> bool:
@@ -134,37 +131,6 @@ def _temperature_at(data: CaseData, t_s: Floats) -> Floats | None:
     if len(data.flow.t_ns) < 2 or not np.isfinite(data.flow.temperature_c).all():
         return None
     return np.interp(t_s, data.flow.t_ns / NS_PER_S, data.flow.temperature_c)
-
-
-def _blank_flags(data: CaseData, period: Period) -> list[Flag]:
-    """A blank in which the weight rises: something flows with the pump stopped, and evaporation is not known."""
-    flags = []
-    for name, blank in (
-        ("blank_before", period.evaporation.before),
-        ("blank_after", period.evaporation.after),
-    ):
-        share_pct = 100 * blank.rate_g_h * period.weighing.volume_per_display_ml_g / period.rate_ml_h
-        if not _rises(blank):
-            continue
-        blank_step = the_step(data, name)
-        matters = share_pct > period.mean_error.expanded_uncertainty
-        flags.append(
-            Flag(
-                "flow_while_stopped",
-                f"in {name}, with the pump stopped, the weight rises by {blank.rate_g_h * 1e6:.3g} ug/h, "
-                f"{share_pct:.2g} % of the set rate: a siphon, free flow or a balance that drifts. Taken as "
-                "evaporation it would be subtracted from what was delivered",
-                blank_step.start_ns,
-                blank_step.end_ns,
-                "" if matters else "none: it is smaller than the uncertainty of the mean",
-                Kind.MEASUREMENT if matters else Kind.NOTE,
-            )
-        )
-    return flags
-
-
-def _rises(blank: Slope) -> bool:
-    return blank.rate_g_h > _SURE * blank.standard_uncertainty_g_h
 
 
 def clock_flags(data: CaseData) -> list[Flag]:

@@ -20,6 +20,7 @@ from rig.judge.findings import (
     Flag,
     Kind,
     Result,
+    Value,
     as_json,
     budget_table,
     interruption_flags,
@@ -28,11 +29,12 @@ from rig.judge.findings import (
 )
 from rig.judge.trace import requirement_row, trace
 from rig.judge.verdicts import capability_flags, verdict_on, without_value
+from rig.judge.weighing import FLOW_WHILE_STOPPED
 from rig.judge.witnesses import alarms_seen, logged_events
 from rig.record.case_data import CaseData, Record, RunRecord
 
 SCHEMA = "infusion-rig/results/1"
-WEIGHED = ("mean_error", "trumpet", "single_dose", "share_inside")  # quantities that need the balance
+EVAPORATION = "evaporation rate"  # the component of a budget that tells a value by weighing
 
 # How a case ended, if not by completing: what becomes of its criteria.
 ENDED = {
@@ -141,6 +143,7 @@ def judge_case(
             "budgets": budgets,
             "trumpet": [_window(window, expanded) for window, expanded in found.trumpet],
             "doses": found.doses,
+            "portions": found.portions,
             "witnesses": found.witnesses,
             "channels": channel_table(data),
             "flags": [_flag(flag) for flag in _with_effects(found.flags, criteria)],
@@ -159,13 +162,32 @@ def _criterion(criterion: Criterion, data: CaseData, found: Findings) -> Result:
         return _no_alarms(criterion, data)
     if criterion.name in found.counted:
         return _counted(criterion, *found.counted[criterion.name])
-    value = found.values.get(criterion.name)
-    if value is None:
+    if (value := found.values.get(criterion.name)) is None:
         return without_value(criterion, Outcome.INCONCLUSIVE, found.unmeasured or "it was not measured")
+    return (
+        _weighed_verdict(criterion, value, found)
+        if _is_weighed(criterion, found)
+        else verdict_on(criterion, value)
+    )
+
+
+def _weighed_verdict(criterion: Criterion, value: Value, found: Findings) -> Result:
+    """INCONCLUSIVE by a balance out of calibration; FAIL where blanks hold a flow that was corrected away."""
     expired = [flag.message for flag in found.flags if flag.name == "calibration_expired"]
-    if expired and criterion.quantity in WEIGHED:
+    if expired:
         value = replace(value, undecided="; ".join(expired))
-    return verdict_on(criterion, value)
+    result = verdict_on(criterion, value)
+    if flowing := [flag.message for flag in found.flags if flag.name == FLOW_WHILE_STOPPED]:
+        reason = "; ".join(part for part in (*flowing, result["reason"]) if part)
+        return {**result, "verdict": worst([result["verdict"], Outcome.FAIL]), "reason": reason}
+    return result
+
+
+def _is_weighed(criterion: Criterion, found: Findings) -> bool:
+    """Whether the value rests on the balance, and so on the blanks."""
+    budget = found.budgets.get(criterion.name)
+    by_budget = budget is not None and any(part.name == EVAPORATION for part in budget.components)
+    return by_budget or criterion.quantity == "share_inside"
 
 
 def _no_alarms(criterion: Criterion, data: CaseData) -> Result:

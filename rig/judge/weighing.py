@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.analysis.delivery import Weighing
-from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slope, slope
+from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slope, improbable, slope
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import BalanceInstrument
 from rig.errors import DefinitionError
@@ -18,6 +18,7 @@ from rig.record.case_data import CaseData, Step
 Floats = NDArray[np.float64]
 NG_PER_G = 1e6  # µg
 MEETING_NS = 1000  # times went through seconds
+FLOW_WHILE_STOPPED = "flow_while_stopped"
 UNSTABLE_SHARE = 0.2  # of the readings of a blank, when nothing flows
 
 
@@ -127,6 +128,7 @@ def blank_flags(data: CaseData, evaporation: Evaporation) -> list[Flag]:
     for name, blank in (("blank_before", evaporation.before), ("blank_after", evaporation.after)):
         step = the_step(data, name)
         t_s, _, stable = readings_in(data, step)
+        flags += _flow_flags(name, blank, step)
         if blank.excess > 1.0:
             flags.append(
                 Flag(
@@ -151,6 +153,20 @@ def blank_flags(data: CaseData, evaporation: Evaporation) -> list[Flag]:
                 )
             )
     return flags
+
+
+def _flow_flags(name: str, blank: Slope, step: Step) -> list[Flag]:
+    """A blank whose weight rises by more than noise and drift explain: nothing evaporates into a vessel."""
+    rate_ug_h, u_ug_h = blank.rate_g_h * NG_PER_G, blank.standard_uncertainty_g_h * NG_PER_G
+    if rate_ug_h <= 0 or not improbable(rate_ug_h, u_ug_h):
+        return []
+    words = (
+        f"in {name}, with the pump stopped, the weight rises by {rate_ug_h:.3g} ug/h, standard uncertainty "
+        f"{u_ug_h:.2g} ug/h: free flow, a siphon, or a balance that drifts more than stated. Taken as evaporation it "
+        "is subtracted from what was delivered, so no verdict of this case can be a good one"
+    )
+    effect = "a fault of the pump: the case fails"
+    return [Flag(FLOW_WHILE_STOPPED, words, step.start_ns, step.end_ns, effect, Kind.PUMP)]
 
 
 def flat_flags(t_s: Floats, mass_g: Floats, expected_g: Floats, figures: BalanceFigures) -> list[Flag]:

@@ -12,7 +12,7 @@ CRITERION_KEYS = {
 }  # fmt: skip
 CASE_KEYS = {
     "id", "title", "procedure", "unit", "outcome", "requirements", "rationale", "started_s", "finished_s", "ended",
-    "message", "set", "measurements", "budgets", "trumpet", "doses", "witnesses", "channels", "flags", "events",
+    "message", "set", "measurements", "budgets", "trumpet", "doses", "portions", "witnesses", "channels", "flags", "events",
     "criteria",
 }  # fmt: skip
 RUN_KEYS = {

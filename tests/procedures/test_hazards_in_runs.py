@@ -75,7 +75,7 @@ FAULTS = {
     "stuck": (stuck, {"balance_flat"}, "PASS"),
     "siphon": (siphon, {"surge"}, "FAIL"),
     "weak": (weak, {"low_flow"}, "FAIL"),
-    "leak": (leak, {"flow_while_stopped"}, "INCONCLUSIVE"),
+    "leak": (leak, {"flow_while_stopped"}, "FAIL"),
 }
 
 

@@ -73,3 +73,21 @@ def test_a_healthy_syringe_pump_passes_by_the_method_of_the_standard(judged, cas
 def test_a_faulty_syringe_pump_is_caught(judged, case_id, fault, criterion):
     result = judged("infusion", case_id, fault, bench="infusion")
     assert result.verdicts[criterion] == "FAIL", result.case["criteria"]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        PERIODIC,
+        PATIENT,
+        ("flex_schedule", "clock-forward"),
+        ("bolus", "bolus-50ul"),
+        ("flow_accuracy", "highest-rate"),
+    ],
+)
+def test_a_pump_that_flows_while_stopped_fails_whatever_is_weighed(judged, plan):
+    """Its blanks take the flow for evaporation and correct it away: every weighed verdict would be good."""
+    result = judged(*plan, set_on("fluid.free_flow_nl_h", 500.0))
+    assert {flag["name"] for flag in result.case["flags"] if flag["kind"] == "pump"} == {"flow_while_stopped"}
+    assert result.case["outcome"] == result.verdicts["mean_error"] == "FAIL"
+    assert "pump stopped" in result.reason("mean_error")
