@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from rig.definitions.bench_file import BenchFile, UnitFile
@@ -19,7 +20,9 @@ from rig.transport import WirePort
 from rig.transport.address import parse_address
 
 NL_PER_ML = 1_000_000
-# What answers to a driver, by the name of the driver that a bench file gives: "module:function" of a Place.
+ENTRY_POINT_GROUP = "rig.simulated"
+# What answers to a driver, by the name of the driver that a bench file gives: "module:function" of a Place. Packages of
+# others add theirs under the entry-point group; a name of the rig's own cannot be taken.
 SIMULATED = {
     "balance_manual": "rig.sim.operator:balance",
     "balance_mt_sics": "rig.sim.unit_instruments:mt_sics",
@@ -120,8 +123,8 @@ def _fluid(bench: BenchFile, unit: UnitFile, clock: WorldClock) -> FluidPath:
 
 def _stand(world: World, file: InstrumentFile) -> None:
     """Put what answers to the driver of ``file`` in its place; nothing, if it is a real one that nothing answers to."""
-    if file.driver in SIMULATED:
-        module, _, function = SIMULATED[file.driver].partition(":")
+    if (found := _simulated_place(file.driver)) is not None:
+        module, _, function = found.partition(":")
         device = world.devices[file.role] = getattr(import_module(module), function)(Place(world, file))
         if file.is_in_process and (address := parse_address(file.address)).options:
             device.line.framing = address.framing(device.line.framing)
@@ -129,3 +132,11 @@ def _stand(world: World, file: InstrumentFile) -> None:
         message = f"no simulated {file.role} answers to driver '{file.driver}'"
         where = world.bench.where(world.owner, file.role, "driver")
         raise DefinitionError(message, where, hint=f"there are {', '.join(SIMULATED)}")
+
+
+def _simulated_place(driver: str) -> str | None:
+    """Where the simulated device for a driver is, of the rig or of another package."""
+    if driver in SIMULATED:
+        return SIMULATED[driver]
+    others = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return others.get(driver)

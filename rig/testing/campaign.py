@@ -7,6 +7,7 @@ afterwards the truth again.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +21,16 @@ from rig.testing.talk import MakeDriver, Talk
 
 AFTERWARDS_S = 5  # by then everything late has arrived
 LATE_BY = 1.1  # of the deadline
+HUNG_AT_MOST = 10  # then enough is known
 
 
 @dataclass
 class Campaign:
-    """How many hurt replies were tried, how many of them gave the truth nevertheless, and what was wrong, counted."""
+    """How many hurt replies were tried, how many gave the truth, how many calls hung, and what was wrong."""
 
     frames: int = 0
     right: int = 0
+    hung: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -51,6 +54,8 @@ def hurt_driver(make: MakeDriver, talks: Sequence[Talk], frames: int, seed: int 
             for hurt in hurt_replies(dice, reply, talk.foreign):
                 campaign.frames += 1
                 _try(make, talk, range(place, place + 1 + dice.randint(0, talk.repeats)), hurt, campaign)
+                if campaign.hung >= HUNG_AT_MOST:
+                    return campaign
     return campaign
 
 
@@ -106,9 +111,9 @@ def _try(make: MakeDriver, talk: Talk, places: Sequence[int], hurt: Hurt, campai
         campaign.note(
             talk, f"it takes longer than its {talk.within_s:g} s and 10 %", f"{took_s:.2f} s for {hurt}"
         )
-    for beginning in talk.once:
-        if sum(request.startswith(beginning) for request, _ in line.asked[before:]) > 1:
-            campaign.note(talk, f"it repeats by itself what doses: {beginning!r}", hurt)
+    for dose in talk.once:
+        if sum(re.match(dose, request) is not None for request, _ in line.asked[before:]) > 1:
+            campaign.note(talk, f"it repeats by itself what doses: {dose!r}", hurt)
     line.time.sleep_s(AFTERWARDS_S)
     _well_again(talk, driver, hurt, campaign)
 
@@ -116,6 +121,7 @@ def _try(make: MakeDriver, talk: Talk, places: Sequence[int], hurt: Hurt, campai
 def _judge(talk: Talk, line: BadLine, failure: BaseException, hurt: Hurt, campaign: Campaign) -> None:
     """Whether an error is one of the rig's, with everything in it."""
     if isinstance(failure, Hang):
+        campaign.hung += 1
         campaign.note(talk, f"it hangs: it {failure}", hurt)
     elif not isinstance(failure, RigError):
         campaign.note(

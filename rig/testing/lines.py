@@ -11,7 +11,7 @@ from rig.errors import LinkTimeout, ProtocolError
 from rig.transport.buffered_link import BufferedLink
 
 PAUSE_NS = 5_000_000  # what an instrument takes for its answer
-RECEIVED_AT_MOST = 20_000  # looks at a silent line during one call, after which the call is taken to hang
+RECEIVED_AT_MOST = 2000  # looks at a silent line during one call, after which the call is taken to hang
 
 Arrivals = Sequence[tuple[int, bytes | None]]  # (ns after the request, bytes); None: the plug is pulled
 Replies = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]

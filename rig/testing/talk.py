@@ -28,7 +28,7 @@ class Talk:
     ``foreign``: sound messages that are no reply to this: of another address, to another question.
     ``untold``: fields that may be silently wrong because the protocol cannot tell, each with the reason ("" is the
     field where ``truth`` is no mapping). A reply that is cut off, with nothing after it, must be told nevertheless.
-    ``once``: how requests begin that no call may send twice (they dose).
+    ``once``: regular expressions of requests that dose: no call may send two that match.
     ``hurt``: how requests begin whose replies are to be hurt; empty: all that the call makes.
     ``repeats``: how often the protocol lets the driver repeat a request; those replies are hurt as well.
     ``within_s``: the longest that the call may take, its own repetitions included.

@@ -170,7 +170,7 @@ TALKS = {
                 None,
                 {**scpi(SWITCH_UNIT, told=(b"ROUT:CLOS (@101)\n",)), b"ROUT:CLOS? (@101)\n": b"1\n"},
                 (NO_ERROR, SWITCH_UNIT, b"1,0\n", b"+1.0E+00\n"),
-                once=(b"ROUT:CLOS (",),
+                once=(rb"ROUT:CLOS \(",),
                 within_s=3.0,
             ),
         ]

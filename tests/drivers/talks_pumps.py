@@ -331,7 +331,7 @@ TALKS = {
                 None,
                 ALARIS_PROGRAM,
                 ALARIS_FOREIGN,
-                once=(b"!INF_START", b"!INF_RATE^"),
+                once=(b"!INF_START", rb"!INF_RATE\^"),
                 hurt=(b"!INF_START", b"!INF_RATE^", b"!INF_STOP"),
                 within_s=1.2,
             ),

@@ -1,0 +1,1 @@
+"""The Acme P40 implantable pump on an infusion rig."""
