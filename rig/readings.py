@@ -6,10 +6,11 @@ Nothing here is corrected, averaged or judged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # definitions read these words too, and are to answer at once
+    import numpy as np
+    from numpy.typing import NDArray
 
 SafeState = Literal["stop", "minimum", "divert", "power off"]  # in which a pump is left; rig.safe_state
 
