@@ -27,7 +27,7 @@ from rig.record.lock import GUARD, BenchLock
 
 GIVE_UP_S = 60.0  # after the death of the run; the state file stays, so that the next start tries again
 GIVE_UP_BEFORE_S = 10.0  # at a start, and at the end of a run: somebody waits
-OWN_LATENESS_S = 0.05  # the guard itself was held up: it hears what came meanwhile before it judges
+OWN_LATENESS_S = 0.2  # the guard itself was held up: it hears what came meanwhile before it judges
 Message = dict[str, Any]
 
 
