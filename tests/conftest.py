@@ -18,3 +18,11 @@ def temporary_folder_of_its_own(tmp_path_factory):
         del os.environ["TMPDIR"]
     else:
         os.environ["TMPDIR"] = before[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def keys_of_its_own(tmp_path_factory):
+    """No test seals with the key of whoever runs it, or writes into the history of his benches."""
+    folder = tmp_path_factory.mktemp("keys")
+    os.environ["INFUSION_RIG_KEYS"] = str(folder)
+    return folder

@@ -39,8 +39,14 @@ def run(args: argparse.Namespace) -> int:
         into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DefinitionError(f"this folder cannot be made: {error.strerror}", Where(str(into))) from None
+    signed = any(run_folder.glob("signatures/*"))
     for made in build_report(run_folder, into=into):
-        print(made, _compared(made, run_folder / made.name) if sealed else "(the run was never sealed)")
+        if not sealed:
+            print(made, "(the run was never sealed)")
+        elif signed:
+            print(made, "(with the signatures that were added since)")
+        else:
+            print(made, _compared(made, run_folder / made.name))
     return EXIT_ALL_PASS
 
 

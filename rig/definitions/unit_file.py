@@ -195,6 +195,9 @@ class Units:
     def profile(self, name: str, path: KeyPath) -> PumpProfile | None:
         """The profile that a unit names; None, and entries in the problems, if it cannot be used."""
         file = self.profile_path(name)
+        if file.parts.count("..") > self.source.path.parent.parts.count(".."):
+            self.problems.add(path, f"the path '{name}' leads out of the folder of this file", "put it there")
+            return None
         if file in self.profiles:
             if self.profiles[file] is None:
                 self.problems.add(path, f"the pump profile '{name}' is wrong", "see there")

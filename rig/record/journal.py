@@ -7,6 +7,9 @@ breaks the chain at a place that can be named. :mod:`rig.record.journal_reader` 
 
 Every record is with the operating system when :meth:`Journal.append` returns, so the death of this process loses none;
 a durable one is on the disk as well, any other at most 100 ms later, against the loss of power.
+
+Two things it records by itself: ``clock_step`` when the clock of the day jumped, ``disk_full`` when the reserve had to
+be given back.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from math import isfinite
 from pathlib import Path
 
 from rig.errors import IntegrityError
-from rig.record.durable_files import sync_data, sync_folder, write_all
+from rig.record.clock_watch import ClockWatch
+from rig.record.durable_files import OWNER_ONLY, Spare, sync_data, sync_folder, write_all
 
 FIRST_PREV = "0" * 64
 RESERVED = frozenset({"seq", "t_ns", "kind", "prev"})
@@ -28,7 +32,7 @@ GROUP_SYNC_S = 0.05  # at most this long after a record its sync begins; the oth
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 class Journal:
@@ -39,10 +43,20 @@ class Journal:
     anything is written; the journal goes on.
     """
 
-    def __init__(self, descriptor: int, path: Path, now_ns: Callable[[], int]) -> None:
-        """Takes over an open, empty file; :meth:`create` is the usual way."""
+    def __init__(
+        self,
+        descriptor: int,
+        path: Path,
+        now_ns: Callable[[], int],
+        count: int = 0,
+        head: str = FIRST_PREV,
+        spare: Spare | None = None,
+        watch: ClockWatch | None = None,
+    ) -> None:
+        """Takes over an open file with ``count`` records; :meth:`create` and :meth:`reopen` are the usual ways."""
         self.path, self._descriptor, self._now_ns = path, descriptor, now_ns
-        self._count, self._head = 0, FIRST_PREV
+        self._count, self._head = count, head
+        self._spare, self._watch, self._full_told = spare, watch, False
         self._synced = 0  # so many records are known to be on the disk
         self._failure = ""  # why nothing more is taken
         self._told = False  # somebody was told of the failure
@@ -53,14 +67,47 @@ class Journal:
         self._flusher.start()
 
     @classmethod
-    def create(cls, path: Path, now_ns: Callable[[], int]) -> Journal:
+    def create(
+        cls,
+        path: Path,
+        now_ns: Callable[[], int],
+        spare: Spare | None = None,
+        watch: ClockWatch | None = None,
+    ) -> Journal:
         """A new journal at ``path``. ``now_ns`` is the run's clock. Raises IntegrityError if there is a file."""
         try:
-            descriptor = os.open(path, _OPEN_FLAGS, 0o666)
+            descriptor = os.open(path, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
             sync_folder(path.parent)
         except OSError as error:
             raise IntegrityError(f"{path}: cannot be created: {error.strerror or error}") from error
-        return cls(descriptor, path, now_ns)
+        return cls(descriptor, path, now_ns, spare=spare, watch=watch)
+
+    @classmethod
+    def reopen(
+        cls,
+        path: Path,
+        now_ns: Callable[[], int],
+        spare: Spare | None = None,
+        watch: ClockWatch | None = None,
+    ) -> Journal:
+        """Go on with a journal; a torn tail is set aside first. ``now_ns`` must not be before its last record.
+
+        Raises IntegrityError if there is none, or its chain is broken: nothing is built upon that.
+        """
+        from rig.record.journal_reader import JournalReader
+        from rig.record.torn_tail import set_torn_tail_aside
+
+        set_torn_tail_aside(path)
+        reader = JournalReader(path)
+        for _ in reader:
+            pass
+        if reader.problems:
+            raise IntegrityError(f"{path}: not continued: {reader.problems[0]}")
+        try:
+            descriptor = os.open(path, _OPEN_FLAGS)
+        except OSError as error:
+            raise IntegrityError(f"{path}: cannot be written: {error.strerror or error}") from error
+        return cls(descriptor, path, now_ns, reader.count, reader.head, spare, watch)
 
     @property
     def head(self) -> str:
@@ -80,27 +127,49 @@ class Journal:
         with self._append_lock:
             if self._failure or self._closed:
                 raise self._refusal()
-            seq = self._count
-            line = self._line(seq, kind, fields)
-            try:
-                write_all(self._descriptor, line + b"\n")
-                self._head = hashlib.sha256(line).hexdigest()
-                self._count = seq + 1
-            except OSError as error:
-                self._fail(f"record {seq} ({kind}) cannot be written: {error.strerror or error}")
-                raise self._refusal() from error
-            except BaseException:  # interrupted between the write and its count: the chain's end is unknown
-                self._fail(f"interrupted while record {seq} ({kind}) was written")
-                raise
+            line = self._line(kind, fields)  # refused, if it must be, before anything is written
+            if self._tell_circumstances():
+                line = self._line(kind, fields)
+            seq = self._write(kind, line)
         if durable:
             self._await_sync(seq + 1)
         elif not self._unsynced.is_set():
             self._unsynced.set()
         return seq
 
+    def _tell_circumstances(self) -> bool:
+        """Record a step of the clock, or that the disk was full, before the record that comes next."""
+        before = self._count
+        if self._watch is not None and (step := self._watch.step()) is not None:
+            self._write("clock_step", self._line("clock_step", step._asdict()))
+        if self._spare is not None and self._spare.released and not self._full_told:
+            self._full_told = True
+            self._write("disk_full", self._line("disk_full", {}))
+        return self._count > before
+
+    def _write(self, kind: str, line: bytes) -> int:
+        """Add one line; its number."""
+        seq = self._count
+        try:
+            write_all(self._descriptor, line + b"\n", self._spare)
+            self._head = hashlib.sha256(line).hexdigest()
+            self._count = seq + 1
+        except OSError as error:
+            self._fail(f"record {seq} ({kind}) cannot be written: {error.strerror or error}")
+            raise self._refusal() from error
+        except BaseException:  # interrupted between the write and its count: the chain's end is unknown
+            self._fail(f"interrupted while record {seq} ({kind}) was written")
+            raise
+        return seq
+
     def sync(self) -> None:
         """Return when all records so far are on the disk."""
         self._await_sync(self._count)
+
+    @property
+    def failure(self) -> str:
+        """Why no further record is taken; empty while all is well."""
+        return self._failure
 
     def refuse_because(self, reason: str) -> None:
         """Take no further record: something that belongs to this record of the run was lost."""
@@ -120,7 +189,8 @@ class Journal:
         if (self._failure or not synced) and not self._told:
             raise self._refusal()
 
-    def _line(self, seq: int, kind: str, fields: dict[str, object]) -> bytes:
+    def _line(self, kind: str, fields: dict[str, object]) -> bytes:
+        seq = self._count
         if not RESERVED.isdisjoint(fields):
             raise IntegrityError(
                 f"record {seq} ({kind}): {sorted(RESERVED & fields.keys())} are the journal's own"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rig.errors import DefinitionError, Where
@@ -10,6 +11,27 @@ JOURNAL = "journal.jsonl"
 MANIFEST = "manifest.json"
 RESULTS = "results.json"
 SAMPLES = "samples.parquet"
+ATTESTATION = "attestation.dsse.json"
+RESERVE = "reserve.tmp"  # while the run goes on
+DAMAGED = "damaged.json"  # in place of a seal, when the record could not be brought to its end
+
+_SIGNATURE = re.compile(r"signatures/(\d{3,})\.dsse\.json")
+
+
+def signature_name(number: int) -> str:
+    """Path in the run folder of the signature with this number, from 1."""
+    return f"signatures/{number:03}.dsse.json"
+
+
+def is_signature(name: str) -> bool:
+    """Whether a path in the run folder is that of a signature: added after the seal, and checked by itself."""
+    found = _SIGNATURE.fullmatch(name)
+    return found is not None and name == signature_name(int(found[1]))
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether there is a folder with a journal or a manifest in it."""
+    return (path / JOURNAL).is_file() or (path / MANIFEST).is_file()
 
 
 def check_is_run_folder(path: Path) -> None:
@@ -17,5 +39,5 @@ def check_is_run_folder(path: Path) -> None:
     where = Where(str(path))
     if not path.is_dir():
         raise DefinitionError("there is no such folder", where)
-    if not (path / JOURNAL).is_file() and not (path / MANIFEST).is_file():
+    if not is_run_folder(path):
         raise DefinitionError(f"this is no run folder: it has no {JOURNAL}", where)

@@ -12,7 +12,7 @@ from pathlib import Path
 from rig.errors import IntegrityError
 from rig.record.durable_files import sync_file, sync_folder, write_atomically
 from rig.record.journal_reader import JournalReader
-from rig.record.layout import JOURNAL, MANIFEST
+from rig.record.layout import ATTESTATION, JOURNAL, MANIFEST, is_signature
 
 SCHEMA = "infusion-rig/manifest/1"
 
@@ -59,7 +59,7 @@ def seal(run_path: Path) -> Manifest:
     if reader.breaks:
         raise IntegrityError(f"{run_path / JOURNAL}: not sealed: {reader.problems[0]}")
     try:
-        names = sorted(name for name in files_in(run_path) if name != MANIFEST)
+        names = sorted(sealed_names(run_path))
         for name in names:
             sync_file(run_path / name)
         for folder, _, _ in os.walk(run_path):
@@ -109,6 +109,13 @@ def files_in(run_path: Path) -> Iterator[str]:
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in names + links:
             yield (Path(folder) / name).relative_to(run_path).as_posix()
+
+
+def sealed_names(run_path: Path) -> Iterator[str]:
+    """Of the files in a run folder those that a manifest names: not itself, nor the signatures made over it."""
+    for name in files_in(run_path):
+        if name not in (MANIFEST, ATTESTATION) and not is_signature(name):
+            yield name
 
 
 def sha256_of(path: Path) -> str:

@@ -6,6 +6,10 @@
     journal.jsonl  wire/<unit>-<role>.log   written while it goes on
     results.json  report.html  report.pdf  exports/  samples.parquet     made at its close, from the journal
     manifest.json                           the seal: size and SHA-256 of every file, head of the journal's chain
+    attestation.dsse.json                   the bench's signature on it
+    signatures/NNN.dsse.json                people's signatures on it, added later
+
+While the run goes on ``reserve.tmp`` keeps room for its end. Folder and files are their owner's alone.
 """
 
 from __future__ import annotations
@@ -14,14 +18,22 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from rig.errors import IntegrityError
-from rig.record.durable_files import sync_file, sync_folder, write_atomically
+from rig.record.bench_history import BenchHistory
+from rig.record.clock_watch import ClockWatch
+from rig.record.durable_files import sync_folder, write_atomically, write_new
 from rig.record.journal import Journal
-from rig.record.layout import JOURNAL, RESULTS
+from rig.record.journal_reader import Record
+from rig.record.layout import DAMAGED, JOURNAL, MANIFEST, RESERVE, RESULTS, is_run_folder
+from rig.record.reserve import Reserve
+from rig.record.torn_tail import set_torn_tail_aside
 from rig.record.wire_log import WireLog
 
 
@@ -39,10 +51,11 @@ def wire_log_name(unit: str, role: str) -> str:
 class RunFolder:
     """The folder of a run that goes on. All methods raise IntegrityError if the disk does not take it."""
 
-    def __init__(self, path: Path, run_id: str, journal: Journal) -> None:
+    def __init__(self, path: Path, run_id: str, journal: Journal, reserve: Reserve) -> None:
         """Use :meth:`create`."""
-        self.path, self.run_id, self.journal = path, run_id, journal
+        self.path, self.run_id, self.journal, self._reserve = path, run_id, journal, reserve
         self._wire_logs: dict[str, WireLog] = {}
+        self._anew = True  # wire logs are begun, not continued
 
     @classmethod
     def create(
@@ -53,10 +66,14 @@ class RunFolder:
         bench_text: str,
         profiles: Mapping[str, str],
         now_ns: Callable[[], int],
+        full: Callable[[str], None] = lambda reason: None,
+        utc_ns: Callable[[], int] | None = None,
     ) -> RunFolder:
         """Make ``runs_dir/run_id`` with the definitions (``profiles``: file name to text) and an empty journal.
 
-        ``now_ns`` is the run's clock, 0 at the run's start. Never writes into a folder that is there already.
+        ``now_ns`` is the run's clock, 0 at the run's start; ``utc_ns`` the clock of the day, whose steps are recorded.
+        ``full(reason)`` is called once, from any thread, when the disk is full: the run must end then. Never writes
+        into a folder that is there already.
         """
         path = runs_dir / run_id
         for name in profiles:
@@ -64,19 +81,58 @@ class RunFolder:
                 raise IntegrityError(f"pump profile '{name}': not a plain file name ending in .toml")
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
+            path.mkdir(mode=0o700)
             for folder in ("pumps", "wire", "exports"):
                 (path / folder).mkdir()
             definitions = {"plan.toml": plan_text, "bench.toml": bench_text}
             definitions |= {f"pumps/{name}": text for name, text in profiles.items()}
             for name, text in definitions.items():
-                (path / name).write_bytes(text.encode())
-                sync_file(path / name)
+                write_new(path / name, text.encode())
+            reserve = Reserve(path / RESERVE, full)
             for folder_path in (path / "pumps", path, runs_dir):
                 sync_folder(folder_path)
         except OSError as error:
             raise IntegrityError(f"{path}: cannot be created: {error.strerror or error}") from error
-        return cls(path, run_id, Journal.create(path / JOURNAL, now_ns))
+        watch = ClockWatch(utc_ns, now_ns) if utc_ns is not None else None
+        return cls(path, run_id, Journal.create(path / JOURNAL, now_ns, reserve, watch), reserve)
+
+    @classmethod
+    def reopen(
+        cls,
+        path: Path,
+        run_id: str,
+        now_ns: Callable[[], int],
+        full: Callable[[str], None] = lambda reason: None,
+        utc_ns: Callable[[], int] | None = None,
+    ) -> RunFolder:
+        """Go on with the folder of a run whose process is gone. What it left unfinished is set aside or made anew.
+
+        Arguments as for :meth:`create`. Raises IntegrityError if the run is sealed, or its journal's chain is broken.
+        """
+        if (path / MANIFEST).exists():
+            raise IntegrityError(f"{path}: this run is sealed; nothing is added to it")
+        try:
+            for unfinished in (*path.rglob("*.unfinished"), *path.glob(".*.part"), path / RESERVE):
+                unfinished.unlink(missing_ok=True)  # each would have been whole under another name
+            for log in sorted((path / "wire").glob("*.log")):
+                set_torn_tail_aside(log)
+            reserve = Reserve(path / RESERVE, full)
+            watch = ClockWatch(utc_ns, now_ns) if utc_ns is not None else None
+        except OSError as error:
+            raise IntegrityError(f"{path}: cannot be continued: {error.strerror or error}") from error
+        try:
+            journal = Journal.reopen(path / JOURNAL, now_ns, reserve, watch)
+        except IntegrityError:
+            reserve.remove()
+            raise
+        folder = cls(path, run_id, journal, reserve)
+        folder._anew = False
+        return folder
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether the reserve had to be given back: there is room for nothing that can be made again elsewhere."""
+        return self._reserve.released
 
     def wire_sink(self, unit: str, role: str) -> WireLog:
         """Where the link to an instrument tells every byte, with its time on the run's clock.
@@ -85,7 +141,9 @@ class RunFolder:
         """
         name = wire_log_name(unit, role)
         if name not in self._wire_logs:
-            self._wire_logs[name] = WireLog(self.path / "wire" / name, self.journal.refuse_because)
+            self._wire_logs[name] = WireLog(
+                self.path / "wire" / name, self.journal.refuse_because, self._reserve, self._anew
+            )
         return self._wire_logs[name]
 
     def write_results(self, results: Mapping[str, Any]) -> None:
@@ -94,18 +152,73 @@ class RunFolder:
             text = json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False)
         except (ValueError, TypeError) as error:
             raise IntegrityError(f"{self.path / RESULTS}: {error}; not written") from error
-        write_atomically(self.path / RESULTS, text.encode("utf-8", "backslashreplace") + b"\n")
+        write_atomically(self.path / RESULTS, text.encode("utf-8", "backslashreplace") + b"\n", self._reserve)
 
-    def seal(self) -> None:
-        """Close what is open, make samples.parquet, and write the manifest: nothing may change after that."""
+    def seal(self, opened: Record, key: Ed25519PrivateKey, history: BenchHistory) -> None:
+        """Close what is open, make samples.parquet, write the manifest and sign it: nothing may change after that.
+
+        ``opened`` is the journal's first record; ``key`` and ``history`` are the bench's. Samples for which there is no
+        room are left out: they can be made again from the journal, the seal cannot.
+        """
+        from rig.record.attestation import attest
         from rig.record.manifest import seal
         from rig.record.samples import write_samples
 
-        self.journal.close()
-        for log in self._wire_logs.values():
-            log.close()
-        write_samples(self.path)
+        self._close()
+        self._reserve.remove()
+        trouble: IntegrityError | None = None
+        if not self.disk_full:
+            try:
+                write_samples(self.path)
+            except IntegrityError as error:
+                trouble = error
         seal(self.path)
+        history.seal_run(self.run_id, attest(self.path, opened, key, datetime.now(UTC)))
+        if trouble is not None:
+            raise trouble
+
+    def give_up(self, outcome: str, reason: str) -> None:
+        """Close the record of a run that could not begin; there is nothing to judge or to seal. Never raises."""
+        with suppress(IntegrityError):
+            self.journal.append("run_closed", durable=True, outcome=outcome, reason=reason)
+        with suppress(IntegrityError, OSError):
+            self._close()
+        self._reserve.remove()
+
+    def leave(self) -> None:
+        """Let go of a run that is to be taken up again later. Never raises."""
+        with suppress(IntegrityError, OSError):
+            self._close()
+        self._reserve.remove()
+
+    def close_as_damaged(self, reason: str) -> None:
+        """Leave a record that could not be brought to its end as it is, with a note that says so, and no seal.
+
+        Never raises: the note is a courtesy, the missing seal says the same.
+        """
+        note = {
+            "run_id": self.run_id,
+            "reason": reason,
+            "records": self.journal.count,
+            "head": self.journal.head,
+        }
+        with suppress(IntegrityError, OSError):
+            self._close()
+        self._reserve.remove()
+        with suppress(IntegrityError):
+            write_atomically(self.path / DAMAGED, json.dumps(note, indent=1).encode() + b"\n")
+
+    def _close(self) -> None:
+        try:
+            self.journal.close()
+        finally:
+            for log in self._wire_logs.values():
+                log.close()
+
+
+def run_folders_in(path: Path) -> list[Path]:
+    """The run folders in a folder of such, by name."""
+    return sorted(folder for folder in path.iterdir() if folder.is_dir() and is_run_folder(folder))
 
 
 def _name(text: str) -> str:

@@ -1,23 +1,26 @@
 """Is a run folder whole and unaltered? Says exactly what is not: which file, which record, which byte.
 
-What this cannot show: that somebody who holds the folder did not make the whole of it anew, seal and all. For that
-the seal must be signed, or its hash kept elsewhere.
+What a folder cannot show by itself: that nobody made the whole of it anew with a key of his own. For that the key that
+sealed it must be among keys that are known (``trusted``), and the runs before and after it must be there
+(:mod:`rig.record.verify_runs`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rig.errors import IntegrityError
+from rig.record.attestation import check_attestation
 from rig.record.journal_reader import JournalReader, Record
-from rig.record.layout import JOURNAL, MANIFEST, RESULTS, check_is_run_folder
-from rig.record.manifest import FileEntry, Manifest, files_in, read_manifest, sha256_of
+from rig.record.layout import ATTESTATION, DAMAGED, JOURNAL, MANIFEST, RESULTS, check_is_run_folder
+from rig.record.manifest import FileEntry, Manifest, read_manifest, sealed_names, sha256_of
 from rig.record.run_folder import wire_log_name
+from rig.record.signatures import Signature, read_signatures
 from rig.record.wire_log import read_wire_log
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # counted in the hash of a definition as it was read, not in its copy
@@ -41,32 +44,80 @@ class Finding:
         return f"{place}: {self.message}"
 
 
-def verify_run(path: Path) -> list[Finding]:
-    """All that is wrong with a run folder; empty when it is closed, sealed, whole and unaltered.
+@dataclass
+class Examined:
+    """A run folder, examined: what is wrong with it, and what a reader wants to know besides."""
 
-    Raises DefinitionError if ``path`` is no run folder.
+    path: Path
+    findings: list[Finding] = field(default_factory=list)
+    opened: Record | None = None  # the journal's first record, if it is sound
+    manifest: Manifest | None = None
+    signatures: list[Signature] = field(default_factory=list)
+
+    @property
+    def bench_key_id(self) -> str:
+        """The key that the journal names; empty if it names none."""
+        named = (self.opened or {}).get("bench_key")
+        return str(named.get("id", "")) if isinstance(named, dict) else ""
+
+
+def verify_run(path: Path, trusted: Mapping[str, str] | None = None) -> list[Finding]:
+    """All that is wrong with a run folder; empty when it is closed, sealed, signed, whole and unaltered.
+
+    With ``trusted`` (key ids, any names) a seal or signature by another key is a finding too. Raises DefinitionError if
+    ``path`` is no run folder.
     """
+    return examine_run(path, trusted).findings
+
+
+def examine_run(path: Path, trusted: Mapping[str, str] | None = None) -> Examined:
+    """As :func:`verify_run`, with what the folder tells of its seal and signatures."""
     path = Path(path)
     check_is_run_folder(path)
-    manifest: Manifest | None = None
-    findings: list[Finding] = []
+    examined = Examined(path)
+    findings = examined.findings
     try:
         if (path / MANIFEST).is_file():
-            manifest = read_manifest(path / MANIFEST)
+            examined.manifest = read_manifest(path / MANIFEST)
         else:
-            findings.append(
-                Finding(MANIFEST, "missing: this run was never sealed, or its seal was taken away")
-            )
+            findings += _never_sealed(path)
     except IntegrityError as error:
         told = str(error).removeprefix(f"{MANIFEST}: ")
         findings.append(Finding(MANIFEST, f"{told}; no file can be checked against it"))
+    manifest = examined.manifest
     if manifest is not None:
         findings += _files(path, manifest)
     if (path / JOURNAL).is_file():
-        findings += _journal(path, manifest)
+        journal = _Told()
+        findings += _journal(path, manifest, journal)
+        examined.opened = journal.opened
     elif manifest is None:
         findings.append(Finding(JOURNAL, "missing"))
-    return findings
+    findings += [Finding(ATTESTATION, wrong) for wrong in check_attestation(path, examined.opened, manifest)]
+    examined.signatures = read_signatures(path, examined.opened)
+    findings += [Finding(each.file, each.trouble) for each in examined.signatures if each.trouble]
+    if trusted is not None:
+        findings += _untrusted(examined, trusted)
+    return examined
+
+
+def _never_sealed(path: Path) -> Iterator[Finding]:
+    yield Finding(MANIFEST, "missing: this run was never sealed, or its seal was taken away")
+    try:
+        note = json.loads((path / DAMAGED).read_bytes())
+        yield Finding(JOURNAL, f"closed as damaged: {note['reason']}", note["records"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        yield Finding(DAMAGED, f"cannot be read: {error}")
+
+
+def _untrusted(examined: Examined, trusted: Mapping[str, str]) -> Iterator[Finding]:
+    if examined.opened is not None and examined.bench_key_id not in trusted:
+        yield Finding(ATTESTATION, f"signed by a key that is not trusted: {examined.bench_key_id or 'none'}")
+    for signature in examined.signatures:
+        if not signature.trouble and signature.key_id not in trusted:
+            yield Finding(signature.file, f"signed by a key that is not trusted: {signature.key_id}")
 
 
 def _files(path: Path, manifest: Manifest) -> Iterator[Finding]:
@@ -75,7 +126,7 @@ def _files(path: Path, manifest: Manifest) -> Iterator[Finding]:
         yield Finding(MANIFEST, "altered: its files are not each there once and in order")
     if JOURNAL not in sealed:
         yield Finding(MANIFEST, f"altered: it does not name {JOURNAL}")
-    there = set(files_in(path)) - {MANIFEST}
+    there = set(sealed_names(path))
     for name in sorted(there - sealed.keys()):
         yield Finding(name, "foreign: it was not there when the run was sealed")
     for entry in manifest.files:
@@ -126,9 +177,8 @@ class _Told:
             self.instruments.append((str(record.get("unit")), str(record.get("role"))))
 
 
-def _journal(path: Path, manifest: Manifest | None) -> Iterator[Finding]:
+def _journal(path: Path, manifest: Manifest | None, told: _Told) -> Iterator[Finding]:
     reader = JournalReader(path / JOURNAL, manifest.head if manifest else None)
-    told = _Told()
     try:
         for record in reader:
             yield from told.take(record)

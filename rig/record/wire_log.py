@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from rig.errors import IntegrityError
-from rig.record.durable_files import write_all
+from rig.record.durable_files import OWNER_ONLY, Spare, write_all
 
 Direction = Literal[">", "<"]
 _SHOWN = {byte: f"\\x{byte:02x}" for byte in range(256) if not 0x20 <= byte < 0x7F or byte == 0x5C}
 _LINE = re.compile(rb"(-?[0-9]+) ([<>]) ((?:[ -\[\]-~]|\\x[0-9a-f]{2})*)\n")
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
-_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 class WireLog:
@@ -29,20 +29,23 @@ class WireLog:
     ``lost(reason)`` once and writes nothing more.
     """
 
-    def __init__(self, path: Path, lost: Callable[[str], None]) -> None:
-        """Raises IntegrityError if there is a file already, or none can be made."""
+    def __init__(
+        self, path: Path, lost: Callable[[str], None], spare: Spare | None = None, anew: bool = True
+    ) -> None:
+        """Raises IntegrityError if there is a file already, unless it is to go on, or none can be made."""
+        flags = _OPEN_FLAGS | os.O_EXCL if anew else _OPEN_FLAGS
         try:
-            self._descriptor: int | None = os.open(path, _OPEN_FLAGS, 0o666)
+            self._descriptor: int | None = os.open(path, flags, OWNER_ONLY)
         except OSError as error:
             raise IntegrityError(f"{path}: cannot be created: {error.strerror or error}") from error
-        self._path, self._lost = path, lost
+        self._path, self._lost, self._spare = path, lost, spare
 
     def __call__(self, t_ns: int, direction: Direction, data: bytes) -> None:
         if self._descriptor is None:
             return
         line = f"{t_ns} {direction} {data.decode('latin-1').translate(_SHOWN)}\n"
         try:
-            write_all(self._descriptor, line.encode("ascii"))
+            write_all(self._descriptor, line.encode("ascii"), self._spare)
         except OSError as error:
             self.close()
             self._lost(f"the wire log {self._path.name} cannot be written: {error.strerror or error}")

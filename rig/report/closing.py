@@ -89,20 +89,38 @@ def software_and_files(sources: Sources) -> Block:
 
 
 def signatures(sources: Sources) -> Block:
-    """The section with room to sign on paper. A rehearsal has none."""
+    """The section with the electronic signatures so far, and room to sign on paper. A rehearsal has no such room."""
+    parts: list[Block] = []
+    if sources.signatures:
+        parts += [_electronic(sources), *_corrections(sources)]
     if sources.results.get("rehearsal"):
-        words = "A rehearsal is not evidence and cannot be approved; there is nothing to sign."
-        return blocks.section("signatures", "Signatures", [blocks.paragraph(words)])
-    operator = sources.results.get("operator") or " "
+        words = "A rehearsal is not evidence and cannot be approved."
+        parts.append(blocks.paragraph(words if parts else f"{words} There is nothing to sign."))
+    elif not parts:
+        operator = sources.results.get("operator") or " "
+        rows = [
+            [blocks.text(meaning), blocks.text(name), blocks.text(" "), blocks.text(" ")]
+            for meaning, name in (("carried out", operator), ("reviewed", " "), ("approved", " "))
+        ]
+        parts.append(blocks.paragraph("This report carries no electronic signature.", "note"))
+        parts.append(blocks.table("", ["Meaning", "Name", "Date", "Signature"], rows, [1.0, 1.6, 1.0, 2.0]))
+    return blocks.section("signatures", "Signatures", parts)
+
+
+def _electronic(sources: Sources) -> Block:
     rows = [
-        [blocks.text(meaning), blocks.text(name), blocks.text(" "), blocks.text(" ")]
-        for meaning, name in (("carried out", operator), ("reviewed", " "), ("approved", " "))
-    ]
-    return blocks.section(
-        "signatures",
-        "Signatures",
         [
-            blocks.paragraph("This report carries no electronic signature.", "note"),
-            blocks.table("", ["Meaning", "Name", "Date", "Signature"], rows, [1.0, 1.6, 1.0, 2.0]),
-        ],
-    )
+            blocks.strong(each.meaning or "not known"),
+            blocks.text(each.name or "not known"),
+            blocks.text(each.signed_utc.removesuffix("+00:00").replace("T", " ") or "not known"),
+            blocks.strong(f"DOES NOT COUNT: {each.trouble}") if each.trouble else blocks.code(each.key_id),
+        ]
+        for each in sources.signatures
+    ]
+    headings = ["Meaning", "Printed name", "Signed, UTC", "Key of the signature (SHA-256)"]
+    return blocks.table("Electronic signatures on the sealed record", headings, rows, [0.9, 1.3, 1.2, 2.4])
+
+
+def _corrections(sources: Sources) -> list[Block]:
+    told = [f"{each.meaning} by {each.name}: {each.reason}" for each in sources.signatures if each.reason]
+    return [blocks.paragraph("Reasons given:"), blocks.bullets(told)] if told else []

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+from rig.record.durable_files import write_atomically
 from rig.report.plain_text import visible
 
 PROPERTIES = ("value", "unit", "expanded_uncertainty", "coverage_factor", "limit", "verdict", "margin")
@@ -18,7 +19,7 @@ def write_junit(results: dict[str, Any], path: Path) -> None:
         root.append(_suite(case, results))
     path.parent.mkdir(exist_ok=True)
     ET.indent(root)
-    path.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+    write_atomically(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 
 
 def _suite(case: dict[str, Any], results: dict[str, Any]) -> ET.Element:

@@ -12,6 +12,7 @@ from rig.definitions.bench_file import BenchFile
 from rig.definitions.plan_file import Plan
 from rig.errors import IntegrityError
 from rig.record.case_data import CaseData, RunRecord
+from rig.record.signatures import Signature, read_signatures
 from rig.report.numbers import duration, instant
 
 Results = dict[str, Any]
@@ -29,6 +30,7 @@ class Sources:
     plan: Plan
     bench: BenchFile
     hashes: dict[str, str]  # file name in the run folder -> SHA-256
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -105,7 +107,8 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     hashes = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
     if raw is not None:
         hashes["results.json"] = hashlib.sha256(raw).hexdigest()
-    return Sources(folder, results, run, plan, bench, hashes)
+    signatures = tuple(read_signatures(folder, run.opened))
+    return Sources(folder, results, run, plan, bench, hashes, signatures)
 
 
 def _profiles(folder: Path) -> list[str]:

@@ -66,7 +66,7 @@ def pages():
 def shell(tmp_path_factory):
     """Run one command line in a folder as a user would: (everything printed, exit status).
 
-    Each folder has a folder of its own for temporary files, and so for the locks of benches.
+    Each folder has a folder of its own for temporary files, and so for the locks of benches, and for keys.
     """
     commands = tmp_path_factory.mktemp("bin")
     call = 'exec {python} -c "import sys; from rig.cli import main; sys.exit(main())" "$@"'
@@ -80,7 +80,11 @@ def shell(tmp_path_factory):
         temporary = folder.with_name(f"{folder.name}-tmp")
         temporary.mkdir(exist_ok=True)
         path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-        environment = os.environ | {"TMPDIR": str(temporary), "PATH": path}
+        environment = os.environ | {
+            "TMPDIR": str(temporary),
+            "PATH": path,
+            "INFUSION_RIG_KEYS": str(temporary / "keys"),
+        }
         environment.pop("PYTEST_ADDOPTS", None)
         done = subprocess.run(
             ["bash", "-c", command],

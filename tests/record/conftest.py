@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rig.record.bench_history import BenchHistory
 from rig.record.journal import Journal
+from rig.record.keys import bench_key, key_id, spelled
 from rig.record.run_folder import RunFolder
 
 PLAN = 'title = "Abgabe µL"\n'
@@ -48,9 +50,11 @@ def small_journal(tmp_path):
     return path.read_bytes()
 
 
-def fill(folder, with_flow=True):
+def fill(folder, with_flow=True, rehearsal=False):
     """The records of two units, one of which did not finish."""
     journal = folder.journal
+    public = bench_key("line-3").public_key()
+    previous = BenchHistory("line-3").open_run(folder.run_id, rehearsal, folder.path)
     for unit in ("SIM1", "SIM2"):
         sink = folder.wire_sink(unit, "pump")
         sink(0, ">", b"\x02ID?\r")
@@ -59,6 +63,9 @@ def fill(folder, with_flow=True):
         "run_opened",
         durable=True,
         run_id=folder.run_id,
+        rehearsal=rehearsal,
+        bench_key={"id": key_id(public), "public": spelled(public)},
+        previous_run=previous.as_previous() if previous else None,
         plan={"id": "p", "sha256": hashlib.sha256(PLAN.encode()).hexdigest()},
         bench={"id": "line-3", "sha256": hashlib.sha256(BENCH.encode()).hexdigest()},
     )
@@ -108,17 +115,36 @@ def make_run(tmp_path):
 
 @pytest.fixture
 def close_and_seal():
-    def close(folder):
+    def close(folder, outcome="PASS"):
         folder.journal.append("run_closed", durable=True, outcome="COMPLETED", reason="")
         folder.journal.close()
-        folder.write_results({"run_id": folder.run_id, "outcome": "PASS"})
+        folder.write_results({"run_id": folder.run_id, "outcome": outcome})
         (folder.path / "report.html").write_text("<html>report</html>", encoding="utf-8")
         (folder.path / "report.pdf").write_bytes(b"%PDF-1.7 report")
         (folder.path / "exports" / "junit.xml").write_text("<testsuites/>", encoding="utf-8")
-        folder.seal()
+        seal_folder(folder)
         return folder.path
 
     return close
+
+
+@pytest.fixture
+def seal():
+    """Seal a folder as its bench does."""
+    return seal_folder
+
+
+def seal_folder(folder):
+    opened = json.loads((folder.path / "journal.jsonl").read_bytes().split(b"\n")[0])
+    folder.seal(opened, bench_key("line-3"), BenchHistory("line-3"))
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path, monkeypatch):
+    """Keys and histories of this test alone."""
+    folder = tmp_path / "keys"
+    monkeypatch.setenv("INFUSION_RIG_KEYS", str(folder))
+    return folder
 
 
 @pytest.fixture

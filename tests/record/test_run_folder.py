@@ -41,7 +41,7 @@ def test_definitions_lie_in_the_folder_to_the_byte(tmp_path):
     assert (folder.path / "bench.toml").read_bytes() == b"bench\n"
     assert (folder.path / "pumps" / "acme-20ml.toml").read_bytes() == b"model = 1\r\n"
     assert {path.name for path in folder.path.iterdir()} == {
-        "plan.toml", "bench.toml", "pumps", "wire", "exports", "journal.jsonl",
+        "plan.toml", "bench.toml", "pumps", "wire", "exports", "journal.jsonl", "reserve.tmp",
     }  # fmt: skip
 
 

@@ -73,8 +73,8 @@ import resource, sys
 from pathlib import Path
 from rig.errors import IntegrityError
 from rig.record.run_folder import RunFolder
-resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 folder = RunFolder.create(Path(sys.argv[1]), "run", "", "", {}, lambda: 0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 sink = folder.wire_sink("SN1", "pump")
 folder.journal.append("note", text="before")
 for number in range(100):
