@@ -292,3 +292,18 @@ def test_closing_the_terminal_is_like_any_other_end(new_rig, virtual_plan, two_p
     results = json.loads((folder / "results.json").read_text("utf-8"))
     assert results["outcome"] == "ABORTED"
     assert verify_run(folder) == []
+
+
+def test_killing_the_command_ends_its_run_in_order(new_rig, virtual_plan, two_pumps):
+    """kill -9 of ``rig run``: nobody passes signals on any more, and its child is the run."""
+    rig = new_rig("orphan")
+    process = rig.start_run(virtual_plan, two_pumps, new_group=True)
+    rig.wait_for(is_sampling)
+    process.kill()
+    ended = rig.ended(process)  # its standard error is the child's too, and ends with it
+    assert ended.status == -signal.SIGKILL
+    assert ended.results["outcome"] == "ABORTED"
+    assert ended.journal[-1]["reason"] == "the command 'rig run' is gone"
+    assert verify_run(ended.folder) == []
+    for state in last_states(ended).values():
+        assert (state["mode"], state["running"]) == ("stop", False)
