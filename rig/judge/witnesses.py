@@ -201,9 +201,12 @@ def _stretches(moments_ns: list[int]) -> tuple[Interval, ...]:
 def sensor_means_ml_h(data: CaseData, t_ns: NDArray[np.int64]) -> Floats:
     """Mean of the flow sensor between successive times, shape (n - 1,) for n times.
 
-    NaN where there is no sample, or where any of them is air or saturated.
+    NaN where there is no sample, where any of them is air or saturated, or where the rig was gone for a while.
     """
-    return means_between(data.flow, t_ns, data.flow.flow_ml_h)
+    means = means_between(data.flow, t_ns, data.flow.flow_ml_h)
+    for gap in data.interruptions:  # a sample from before or after it says nothing of the time between
+        means[(t_ns[:-1] < gap.end_ns) & (t_ns[1:] > gap.start_ns)] = np.nan
+    return means
 
 
 def means_between(flow: FlowSeries, t_ns: NDArray[np.int64], values: Floats) -> Floats:

@@ -115,7 +115,7 @@ def carried_out(rig: Any, bench: Path, plan: str, cuts_s: list[float]) -> Taken:
 def begun(folder: Path) -> int:
     """How often the run was opened and taken up."""
     lines = (folder / "journal.jsonl").read_text("utf-8", "replace").splitlines()
-    return sum('"kind":"case_started"' in line or '"kind":"resumed"' in line for line in lines)
+    return sum('"kind":"run_opened"' in line or '"kind":"resumed"' in line for line in lines)
 
 
 @pytest.fixture(scope="module")
