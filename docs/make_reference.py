@@ -31,6 +31,7 @@ from rig.definitions import fields
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
 from rig.definitions.case_common import Accept, CommonCase, PlainAccept, WeighedCase
+from rig.definitions.endurance_case import EnduranceAccept, EnduranceCase
 from rig.definitions.flex_schedule_case import ClockChange, DayGroup, FlexAccept, FlexScheduleCase
 from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
 from rig.definitions.flow_presets import PRESETS
@@ -45,7 +46,9 @@ from rig.definitions.limits import ALL_FORMS
 from rig.definitions.patient_bolus_case import PatientAccept, PatientBolusCase
 from rig.definitions.periodic_bolus_case import PeriodicAccept, PeriodicBolusCase
 from rig.definitions.plan_file import PlanTable
+from rig.definitions.priming_case import Catheter, PrimingAccept, PrimingCase
 from rig.definitions.pump_profile import PumpTable
+from rig.definitions.refill_cycle_case import RefillAccept, RefillCycleCase
 from rig.definitions.tables import Table
 from rig.definitions.unit_file import UnitFile
 from rig.errors import DefinitionError
@@ -67,6 +70,27 @@ MEANING = {
     (PatientAccept, "daily_maximum"): "no bolus is granted beyond the maximum in 24 h",
     (PatientAccept, "requests_granted"): "no request is refused that lock-out and maximum allow",
     (PatientAccept, "log"): "the pump's log holds every request, grant and denial",
+    (FlowAccuracyAccept, "delivered_drug"): "drug delivered in a time; needs `drug`",
+    (PrimingCase, "catheter"): "the catheter, whose volume is primed and bridged",
+    (PrimingAccept, "prime_volume"): "deviation of the primed volume from that of tubing and catheter",
+    (PrimingAccept, "bridge_volume"): "deviation of the volume of the bridge from what was set",
+    (
+        PrimingAccept,
+        "bridge_drug",
+    ): "deviation of the drug that leaves the line in the bridge from the old drug in it",
+    (PrimingAccept, "resumed"): "after the bridge the pump returns to its program",
+    (PrimingAccept, "log"): "the pump's log holds what it was told, and nothing else",
+    (RefillAccept, "low_alarm_volume"): "really left when the low-reservoir alarm comes",
+    (RefillAccept, "empty_alarm_delay"): "from the end of the flow to the alarm of the empty reservoir",
+    (RefillAccept, "residual_volume"): "really left when nothing flows any more",
+    (RefillAccept, "refill_discrepancy"): "the pump's count less what is really left, where a refill is due",
+    (
+        RefillAccept,
+        "log",
+    ): "the pump's log holds what it was told, the end of its reservoir, and nothing else",
+    (EnduranceAccept, "portion_volume"): "deviation of the `portion` that is furthest off",
+    (EnduranceAccept, "drift"): "error of the last portion less that of the first",
+    (EnduranceAccept, "log"): "the pump's log holds what it was told, and nothing else",
     (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
     (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
     (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
@@ -390,6 +414,13 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "patient-accept": lambda: table_of(PatientAccept),
     "periodic-bolus": lambda: table_of(PeriodicBolusCase, without=WeighedCase),
     "periodic-accept": lambda: table_of(PeriodicAccept),
+    "priming": lambda: table_of(PrimingCase, without=WeighedCase),
+    "catheter": lambda: table_of(Catheter),
+    "priming-accept": lambda: table_of(PrimingAccept),
+    "refill-cycle": lambda: table_of(RefillCycleCase, without=WeighedCase),
+    "refill-accept": lambda: table_of(RefillAccept),
+    "endurance": lambda: table_of(EnduranceCase, without=WeighedCase),
+    "endurance-accept": lambda: table_of(EnduranceAccept),
     "bench": lambda: table_of(BenchTable),
     "unit": lambda: table_of(UnitFile, without=Auxiliaries),
     "auxiliaries": lambda: table_of(Auxiliaries),

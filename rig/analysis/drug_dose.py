@@ -65,5 +65,43 @@ def dose_budget(
     )
 
 
+def bridged_drug_error(
+    error: Budget,
+    expected_ml: float,
+    line_ml: float,
+    old_ug_ml: float,
+    new_ug_ml: float,
+    concentration_u: float,
+) -> Budget:
+    """Error in % of the drug that leaves a line in a bridge, against all old drug in it: m = c_old L.
+
+    ``error`` (in % of ``expected_ml``, both of what was weighed) gives V; beyond what the two expect apart (L the
+    volume of the line in mL), V is the volume bridged. The old drug leaves first, as a piston pushes it, the new one
+    after it: m = c_old min(V, L) + c_new max(0, V - L). Where V is about L, the larger of the two concentrations is
+    the sensitivity: on the safe side. ``concentration_u``: relative standard uncertainty of each concentration, as
+    known when the bridge was computed.
+
+    Raises ValueError as :func:`volume_budget`.
+    """
+    volume = volume_budget(error, expected_ml)
+    bridged_ml = volume.value - (expected_ml - line_ml)
+    beyond_ml, planned_ug = max(0.0, bridged_ml - line_ml), old_ug_ml * line_ml
+    old_ml = min(bridged_ml, line_ml)
+    near = abs(bridged_ml - line_ml) <= volume.expanded_uncertainty
+    slope = max(old_ug_ml, new_ug_ml) if near else new_ug_ml if beyond_ml else old_ug_ml
+    per_ug = 100.0 / planned_ug
+    source = "stated in the plan"
+    drugs = (
+        Component(
+            "old concentration", source, old_ug_ml, "ug/mL", concentration_u * old_ug_ml, old_ml * per_ug
+        ),
+        Component(
+            "new concentration", source, new_ug_ml, "ug/mL", concentration_u * new_ug_ml, beyond_ml * per_ug
+        ),
+    )
+    value_pct = per_ug * (old_ug_ml * old_ml + new_ug_ml * beyond_ml) - 100.0
+    return Budget(value_pct, "%", (*_scaled(volume.components, slope * per_ug), *drugs), volume.confidence)
+
+
 def _scaled(components: tuple[Component, ...], factor: float) -> tuple[Component, ...]:
     return tuple(replace(component, sensitivity=component.sensitivity * factor) for component in components)

@@ -112,6 +112,16 @@ class CommonCase(Table):
         """Volume the case delivers by plan."""
         raise NotImplementedError
 
+    @property
+    def counted_ml(self) -> float:
+        """Most that a bench may count for it before it stops the pump: of what is left open, all."""
+        return self.volume_ml
+
+    @property
+    def drawn_ml(self) -> float:
+        """Volume the case draws from the filling of the reservoir; less than it delivers if it is refilled."""
+        return self.volume_ml
+
     def commanded(self) -> Iterator[Commanded]:
         """Everything the case tells the pump to deliver."""
         raise NotImplementedError

@@ -28,12 +28,14 @@ def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
     warnings: dict[str, None] = {}
     for problem in _unattended_problems(plan, bench):
         problems[str(problem)] = problem
-    for case, planned_ml in zip(plan.cases, accumulate(case.volume_ml for case in plan.cases), strict=True):
+    planned = accumulate(case.counted_ml for case in plan.cases)
+    drawn = accumulate(case.drawn_ml for case in plan.cases)
+    for case, planned_ml, drawn_ml in zip(plan.cases, planned, drawn, strict=True):
         for unit in bench.units:
-            for keys, message, hint in _problems(case, unit, bench, planned_ml):
+            for keys, message, hint in _problems(case, unit, bench, planned_ml, drawn_ml):
                 problem = DefinitionError(message, plan.source.where(case.id, *map(str, keys)), hint)
                 problems.setdefault(str(problem), problem)
-            for message in _case_warnings(case, unit, planned_ml):
+            for message in _case_warnings(case, unit, drawn_ml):
                 warnings[f"{plan.source.where(case.id)}: {message}"] = None
     if problems:
         first, *others = problems.values()
@@ -53,8 +55,10 @@ def _unattended_problems(plan: Plan, bench: BenchFile) -> Iterator[DefinitionErr
         )
 
 
-def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -> Iterator[Contradiction]:
-    """Why ``case`` cannot be carried out on ``unit``; ``planned_ml``: volume up to its end."""
+def _problems(
+    case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float, drawn_ml: float
+) -> Iterator[Contradiction]:
+    """Why ``case`` cannot be carried out on ``unit``; most up to its end, in all and from the reservoir."""
     where = bench.source.where(unit.serial)
     for role in case.needs:
         if role not in {item.role for item in unit.instruments}:
@@ -68,17 +72,15 @@ def _problems(case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float) -
         yield from _rate_problems(told, unit, bench)
         yield from _bolus_problems(told, unit, bench)
     volume_key = case.volume_key
-    if planned_ml > unit.reservoir_ml * _SLACK:
+    if drawn_ml > unit.reservoir_ml * _SLACK:
         message = (
-            f"up to the end of this case the plan delivers {planned_ml:.4g} mL, and the reservoir of unit "
+            f"up to the end of this case the plan delivers {drawn_ml:.4g} mL, and the reservoir of unit "
         )
         message += f"'{unit.serial}' is filled with {unit.reservoir_ml:g} mL ({where})"
         yield (volume_key,), message, "shorten the cases, or make a plan of its own of some"
     if bench.volume_max_ml is not None and planned_ml > bench.volume_max_ml * _SLACK:
         limit = bench.source.where(None, "bench", "volume_max")
-        message = (
-            f"up to the end of this case the plan delivers {planned_ml:.4g} mL, more than the bench allows: "
-        )
+        message = f"up to the end of this case the plan delivers up to {planned_ml:.4g} mL, more than the bench allows: "
         yield (volume_key,), f"{message}{bench.volume_max_ml:g} mL ({limit})", "shorten the cases"
 
 
@@ -147,7 +149,7 @@ def _above_bench(key: KeyPath, rate_ml_h: float, bench: BenchFile) -> Iterator[C
         yield key, f"{rate_ml_h:.6g} mL/h is more than the bench allows, {limit}", ""
 
 
-def _case_warnings(case: Case, unit: UnitFile, planned_ml: float) -> Iterator[str]:
+def _case_warnings(case: Case, unit: UnitFile, drawn_ml: float) -> Iterator[str]:
     profile = unit.profile
     if not case.verifies:
         yield "it verifies no requirement ('verifies' is empty)"
@@ -158,7 +160,7 @@ def _case_warnings(case: Case, unit: UnitFile, planned_ml: float) -> Iterator[st
     peak = max((peak_ml_h(told) for told in case.commanded()), default=0.0)
     if unit.flow is not None and peak > unit.flow.full_scale_ml_h:
         yield f"{peak:.6g} mL/h is beyond the full scale of the flow sensor of unit '{unit.serial}'"
-    left_ml = unit.reservoir_ml - planned_ml
+    left_ml = unit.reservoir_ml - drawn_ml
     if left_ml <= profile.low_reservoir_ml and any(criterion.name == "alarms" for criterion in case.criteria):
         alarm = f"the low-reservoir alarm of '{unit.serial}' will come"
         yield f"{left_ml:.4g} mL are left at its end: {alarm}, so without a refill before it the case is refused"

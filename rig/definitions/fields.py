@@ -241,6 +241,7 @@ MassG = Annotated[float, quantity("mass", **_NotNegative)]
 MassRateGH = Annotated[float, quantity("mass_rate", **_NotNegative)]
 DrugRateUgH = Annotated[float, quantity("drug_rate", **_AboveZero)]
 ConcentrationUgMl = Annotated[float, quantity("concentration", **_AboveZero)]
+ConcentrationOrNoneUgMl = Annotated[float, quantity("concentration", **_NotNegative)]
 # The formulas for the density of water and of air hold from 0 to 40 °C, and for ordinary air.
 TemperatureC = Annotated[float, quantity("temperature", least=0.0, most=40.0)]
 TemperatureDifferenceK = Annotated[float, quantity("temperature_difference", **_NotNegative)]

@@ -60,30 +60,12 @@ class DayGroup(Table):
             yield ("steps",), "a step without flow is no step", "a rate is above zero"
 
 
-class ClockChange(Table):
-    """The pump's clock is set while it delivers: daylight saving, a journey."""
-
-    after_s: DurationS = Field(alias="after", description="into the sampling", examples=['"5 h"'])
-    by_s: TimeShiftS = Field(alias="by", description="forward, or back if negative", examples=['"1 h"'])
-
-
-class FlexAccept(Accept):
-    """Criteria of ``flex_schedule``."""
-
-    step_volume: WithinLimit | None = None
-    day_volume: WithinLimit | None = None
-
-    def _between(self) -> dict[str, Limit | None]:
-        return {"step_volume": self.step_volume, "day_volume": self.day_volume}
-
-
-class FlexScheduleCase(WeighedCase):
-    """A daily schedule by the pump's own clock, weighed step by step; see rig.procedures.flex_schedule."""
+class ScheduledCase(WeighedCase):
+    """A case in which the pump delivers a daily schedule by its own clock."""
 
     needs_therapy = True
     volume_key = "for"
 
-    procedure: Literal["flex_schedule"]
     begin: TomlDateTime = Field(
         description="what the pump's clock is set to where delivery begins", examples=["2026-01-09T20:30:00"]
     )
@@ -93,12 +75,8 @@ class FlexScheduleCase(WeighedCase):
     )
     sample_for_s: DurationS = Field(alias="for", description="how long it is weighed", examples=['"60 h"'])
     sample_every_s: DurationS = Field(
-        alias="every", description="time between weighings, besides one at each change", examples=['"15 min"']
+        alias="every", description="time between weighings", examples=['"15 min"']
     )
-    clock_change: ClockChange | None = Field(
-        None, description="the clock is set meanwhile", examples=['{ after = "5 h", by = "1 h" }']
-    )
-    accept: FlexAccept = Field(description="what is accepted", examples=['{ step_volume = "within 15 %" }'])
 
     @property
     def begin_clock_s(self) -> int:
@@ -122,6 +100,62 @@ class FlexScheduleCase(WeighedCase):
             days=tuple(of_day[day] for day in WEEKDAYS),
             groups=tuple(group.steps() for group in self.groups),
         )
+
+    @property
+    def counted_ml(self) -> float:
+        """The highest rate all the time: only the pump's own clock knows which step it is at."""
+        return max(told.rate_ml_h or 0.0 for told in self.commanded()) * self.sample_for_s / 3600
+
+    def commanded(self) -> Iterator[Commanded]:
+        """Each rate of the schedule."""
+        for place, group in enumerate(self.groups):
+            for step in group.steps():
+                yield Commanded(("groups", place, "steps"), rate_ml_h=step.rate_nl_h / 1e6)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Every weekday once; whole sample intervals; at least one criterion."""
+        days = [day for group in self.groups for day in group.days]
+        missing = [day for day in WEEKDAYS if day not in days]
+        twice = sorted({day for day in days if days.count(day) > 1}, key=WEEKDAYS.index)
+        if missing or twice or len(self.groups) > MOST_GROUPS:
+            told = f"missing: {', '.join(missing)}" if missing else f"more than once: {', '.join(twice)}"
+            yield ("groups",), f"each weekday belongs to one group; {told}", "write each of mon ... sun once"
+        if whole_multiple(self.sample_for_s, self.sample_every_s) is None:
+            hint = f"choose a multiple of {self.sample_every_s:g} s"
+            yield ("for",), "the sampling time is no whole multiple of 'every'", hint
+        if not self.criteria:
+            yield (
+                ("accept",),
+                "nothing is accepted or refused here",
+                'such as { mean_error = "within 14.5 %" }',
+            )
+
+
+class ClockChange(Table):
+    """The pump's clock is set while it delivers: daylight saving, a journey."""
+
+    after_s: DurationS = Field(alias="after", description="into the sampling", examples=['"5 h"'])
+    by_s: TimeShiftS = Field(alias="by", description="forward, or back if negative", examples=['"1 h"'])
+
+
+class FlexAccept(Accept):
+    """Criteria of ``flex_schedule``."""
+
+    step_volume: WithinLimit | None = None
+    day_volume: WithinLimit | None = None
+
+    def _between(self) -> dict[str, Limit | None]:
+        return {"step_volume": self.step_volume, "day_volume": self.day_volume}
+
+
+class FlexScheduleCase(ScheduledCase):
+    """A daily schedule by the pump's own clock, weighed step by step; see rig.procedures.flex_schedule."""
+
+    procedure: Literal["flex_schedule"]
+    clock_change: ClockChange | None = Field(
+        None, description="the clock is set meanwhile", examples=['{ after = "5 h", by = "1 h" }']
+    )
+    accept: FlexAccept = Field(description="what is accepted", examples=['{ step_volume = "within 15 %" }'])
 
     def course(self, begin_ns: int) -> ClockCourse:
         """How the pump's clock is planned to go, from ``begin_ns`` on the clock of the run."""
@@ -147,29 +181,9 @@ class FlexScheduleCase(WeighedCase):
         """Volume delivered by plan."""
         return scheduled_ml(self.schedule, self.course(0), 0, round(self.sample_for_s * NS_PER_S))
 
-    def commanded(self) -> Iterator[Commanded]:
-        """Each rate of the schedule."""
-        for place, group in enumerate(self.groups):
-            for step in group.steps():
-                yield Commanded(("groups", place, "steps"), rate_ml_h=step.rate_nl_h / 1e6)
-
     def contradictions(self) -> Iterator[Contradiction]:
-        """Every weekday once; whole sample intervals; a clock change while it is sampled; at least one criterion."""
-        days = [day for group in self.groups for day in group.days]
-        missing = [day for day in WEEKDAYS if day not in days]
-        twice = sorted({day for day in days if days.count(day) > 1}, key=WEEKDAYS.index)
-        if missing or twice or len(self.groups) > MOST_GROUPS:
-            told = f"missing: {', '.join(missing)}" if missing else f"more than once: {', '.join(twice)}"
-            yield ("groups",), f"each weekday belongs to one group; {told}", "write each of mon ... sun once"
-        if whole_multiple(self.sample_for_s, self.sample_every_s) is None:
-            hint = f"choose a multiple of {self.sample_every_s:g} s"
-            yield ("for",), "the sampling time is no whole multiple of 'every'", hint
+        """As of any schedule; a clock change while it is sampled."""
+        yield from super().contradictions()
         change = self.clock_change
         if change is not None and not 0 < change.after_s < self.sample_for_s:
             yield ("clock_change", "after"), "that is not while it is sampled", "choose an earlier time"
-        if not self.criteria:
-            yield (
-                ("accept",),
-                "nothing is accepted or refused here",
-                'such as { step_volume = "within 15 %" }',
-            )

@@ -10,7 +10,9 @@ from pydantic import Field
 from rig.definitions.case_common import Accept, Commanded, WeighedCase
 from rig.definitions.fields import (
     AnyLimit,
+    ConcentrationOrNoneUgMl,
     ConcentrationUgMl,
+    DrugRateLimit,
     DrugRateUgH,
     DurationOrNoneS,
     DurationS,
@@ -36,6 +38,9 @@ class Drug(Table):
     concentration_ug_ml: ConcentrationUgMl = Field(
         alias="concentration", description="its concentration", examples=['"2000 ug/mL"']
     )
+    concentration_u_ug_ml: ConcentrationOrNoneUgMl = Field(
+        0.0, alias="concentration_u", description="its standard uncertainty", examples=['"20 ug/mL"']
+    )
 
 
 class Sample(Table):
@@ -48,9 +53,19 @@ class Sample(Table):
 class FlowAccuracyAccept(Accept):
     """Criteria of ``flow_accuracy``. ``trumpet`` has a limit for each observation window it names."""
 
+    delivered_drug: DrugRateLimit | None = None
     trumpet: dict[str, AnyLimit] = Field(
         {}, description="limits by window", examples=['{ "930 min" = "within 16 %" }']
     )
+
+    def _between(self) -> dict[str, Limit | None]:
+        return {"delivered_drug": _a_day(self.delivered_drug) if self.delivered_drug else None}
+
+
+def _a_day(limit: Limit) -> Limit:
+    """The same limit in µg a day, as doses are told."""
+    low, high = (None if end is None else 24 * end for end in (limit.low, limit.high))
+    return Limit(low, high, "ug/day", limit.text)
 
 
 class FlowAccuracyCase(WeighedCase):
@@ -95,6 +110,10 @@ class FlowAccuracyCase(WeighedCase):
     @property
     def concentration_ug_ml(self) -> float | None:
         return self.drug.concentration_ug_ml if self.drug is not None else None
+
+    @property
+    def concentration_u_ug_ml(self) -> float:
+        return self.drug.concentration_u_ug_ml if self.drug is not None else 0.0
 
     @property
     def sample_every_s(self) -> float:
@@ -144,6 +163,9 @@ class FlowAccuracyCase(WeighedCase):
     def contradictions(self) -> Iterator[Contradiction]:
         """Rate or dose; whole sample intervals; windows that fit; at least one criterion."""
         yield from self._rate_contradictions()
+        if self.accept.delivered_drug is not None and self.drug is None:
+            hint = 'write drug = { name = "baclofen", concentration = "2000 ug/mL" }'
+            yield ("accept", "delivered_drug"), "this needs the drug and its concentration", hint
         every, whole_period = self.sample_every_s, self.sample_for_s
         if whole_multiple(whole_period, every) is None:
             hint = f"choose a multiple of {every:g} s"

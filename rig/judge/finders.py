@@ -7,11 +7,14 @@ from typing import Any
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.judge.bolus import find_bolus
+from rig.judge.endurance import find_endurance
 from rig.judge.findings import Findings
 from rig.judge.flex_schedule import find_flex_schedule
 from rig.judge.flow_accuracy import find_flow_accuracy
 from rig.judge.patient_bolus import find_patient_bolus
 from rig.judge.periodic_bolus import find_periodic_bolus
+from rig.judge.priming import find_priming
+from rig.judge.refill_cycle import find_refill_cycle
 from rig.record.case_data import CaseData
 
 # The record, the case (of the procedure's own model), the unit, the bench, the reference temperature in °C.
@@ -23,4 +26,7 @@ FINDERS: dict[str, Finder] = {
     "flex_schedule": find_flex_schedule,
     "patient_bolus": find_patient_bolus,
     "periodic_bolus": find_periodic_bolus,
+    "priming": find_priming,
+    "refill_cycle": find_refill_cycle,
+    "endurance": find_endurance,
 }

@@ -112,9 +112,13 @@ def _errors(
     found.values["mean_error"] = Value.of(mean, without if doubts else None)
     found.measurements |= _measurements(data, unit, period)
     if case.concentration_ug_ml is not None:
-        drug = _delivered_drug(period, case.concentration_ug_ml)
+        drug = _delivered_drug(mean, case, rate_ml_h=period.rate_ml_h)
         found.budgets["delivered_drug"] = drug
         found.measurements["delivered_drug"] = Value.of(drug)
+        drug_without = NOTHING
+        if error_without is not None:
+            drug_without = Value.of(_delivered_drug(error_without, case, rate_ml_h=period.rate_ml_h))
+        found.values["delivered_drug"] = Value.of(drug, drug_without if doubts else None)
     for window in _trumpet(found, case, period):
         budget = window_budget(window, period)
         found.trumpet.append((window, budget.expanded_uncertainty))
@@ -126,10 +130,12 @@ def _errors(
                 found.values[criterion.name] = window_value(window, budget, limit, other)
 
 
-def _delivered_drug(period: Period, concentration_ug_ml: float) -> Budget:
-    """Drug delivered a day: mean flow times the concentration that the plan states, taken as exact."""
-    a_day = replace(volume_budget(period.mean_error, 24 * period.rate_ml_h), unit="mL/day")
-    return dose_budget(a_day, concentration_ug_ml, 0.0, source="stated in the plan: taken as exact")
+def _delivered_drug(error: Budget, case: FlowAccuracyCase, *, rate_ml_h: float) -> Budget:
+    """Drug delivered a day: mean flow times the concentration that the plan states."""
+    a_day = replace(volume_budget(error, 24 * rate_ml_h), unit="mL/day")
+    u_ug_ml = case.concentration_u_ug_ml
+    source = "stated in the plan" if u_ug_ml else "stated in the plan: taken as exact"
+    return dose_budget(a_day, case.concentration_ug_ml or 0.0, u_ug_ml, source=source)
 
 
 def _without(data: CaseData, period: Period, doubts: list[Interval]) -> Period | None:

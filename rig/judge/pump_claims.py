@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rig.analysis.uncertainty import Budget, Component
 from rig.judge.findings import NS_PER_S, Flag
@@ -59,15 +59,23 @@ def claimed_volume(data: CaseData, step: Step, expected_ml: Callable[[int, int],
 
     None if the pump was not asked in that step, or nothing was to flow.
     """
-    inside = [state for state in data.pump_states if step.start_ns <= int(state["t_ns"]) <= step.end_ns]
-    if len(inside) < 2:
-        return None
-    first_ns, last_ns = int(inside[0]["t_ns"]), int(inside[-1]["t_ns"])
-    programmed_nl = expected_ml(first_ns, last_ns) * NL_PER_ML
-    if programmed_nl <= 0:
-        return None
-    counted_nl = int(inside[-1]["delivered_nl"]) - int(inside[0]["delivered_nl"])
-    return _claim(counted_nl, programmed_nl, (last_ns - first_ns) / NS_PER_S)
+    return claimed_volumes(data, [step], expected_ml)
+
+
+def claimed_volumes(
+    data: CaseData, steps: Sequence[Step], expected_ml: Callable[[int, int], float]
+) -> Budget | None:
+    """As :func:`claimed_volume`, over several steps together."""
+    counted_nl, programmed_nl, span_ns = 0, 0.0, 0
+    for step in steps:
+        inside = [state for state in data.pump_states if step.start_ns <= int(state["t_ns"]) <= step.end_ns]
+        if len(inside) < 2:
+            return None
+        first_ns, last_ns = int(inside[0]["t_ns"]), int(inside[-1]["t_ns"])
+        counted_nl += int(inside[-1]["delivered_nl"]) - int(inside[0]["delivered_nl"])
+        programmed_nl += expected_ml(first_ns, last_ns) * NL_PER_ML
+        span_ns += last_ns - first_ns
+    return _claim(counted_nl, programmed_nl, span_ns / NS_PER_S) if programmed_nl > 0 else None
 
 
 def claimed_boluses(data: CaseData, commanded_ml: float) -> Budget | None:

@@ -80,14 +80,21 @@ def readings_in(data: CaseData, step: Step) -> tuple[Floats, Floats, NDArray[np.
     return data.mass.t_ns[inside] / NS_PER_S, data.mass.mass_g[inside], data.mass.stable[inside]
 
 
-def evaporation_of(data: CaseData, balance: BalanceFigures, doubts: Sequence[Interval] = ()) -> Evaporation:
-    """What the blanks before and after say, readings in ``doubts`` left out.
+BLANKS = ("blank_before", "blank_after")
+
+
+def evaporation_of(
+    data: CaseData,
+    balance: BalanceFigures,
+    doubts: Sequence[Interval] = (),
+    blanks: tuple[str, str] = BLANKS,
+) -> Evaporation:
+    """What the two ``blanks`` say, readings in ``doubts`` left out.
 
     Raises NotMeasuredError if one of them is missing or too short.
     """
-    return Evaporation(
-        _blank(data, "blank_before", balance, doubts), _blank(data, "blank_after", balance, doubts)
-    )
+    before, after = (_blank(data, name, balance, doubts) for name in blanks)
+    return Evaporation(before, after)
 
 
 def _blank(data: CaseData, name: str, balance: BalanceFigures, doubts: Sequence[Interval]) -> Slope:
@@ -122,10 +129,10 @@ def blank_measurements(evaporation: Evaporation) -> dict[str, Value]:
     }
 
 
-def blank_flags(data: CaseData, evaporation: Evaporation) -> list[Flag]:
+def blank_flags(data: CaseData, evaporation: Evaporation, blanks: tuple[str, str] = BLANKS) -> list[Flag]:
     """Blanks whose readings scatter more than the balance should, or were not stable."""
     flags = []
-    for name, blank in (("blank_before", evaporation.before), ("blank_after", evaporation.after)):
+    for name, blank in zip(blanks, (evaporation.before, evaporation.after), strict=True):
         step = the_step(data, name)
         t_s, _, stable = readings_in(data, step)
         flags += _flow_flags(name, blank, step)

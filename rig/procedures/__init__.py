@@ -12,10 +12,13 @@ from typing import Any
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock
 from rig.procedures.bolus import bolus
+from rig.procedures.endurance import endurance
 from rig.procedures.flex_schedule import flex_schedule
 from rig.procedures.flow_accuracy import flow_accuracy
 from rig.procedures.patient_bolus import patient_bolus
 from rig.procedures.periodic_bolus import periodic_bolus
+from rig.procedures.priming import priming
+from rig.procedures.refill_cycle import refill_cycle
 from rig.record.case_recorder import CaseRecorder
 
 Procedure = Callable[[UnitUnderTest, Any, CaseRecorder, Clock], None]
@@ -26,4 +29,7 @@ PROCEDURES: dict[str, Procedure] = {
     "flex_schedule": flex_schedule,
     "patient_bolus": patient_bolus,
     "periodic_bolus": periodic_bolus,
+    "priming": priming,
+    "refill_cycle": refill_cycle,
+    "endurance": endurance,
 }

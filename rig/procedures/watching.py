@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from rig.capabilities import RefreshedPump, UnitUnderTest
 from rig.clock import Clock, ns_from_s
@@ -63,13 +62,16 @@ class Watch:
             self.last_event = event.number
         return state, events
 
-    def begin(self, volume_ml: float) -> None:
+    def begin(self, volume_ml: float | None) -> None:
         """The step "identify": the pump's state and log as they are, and the flow sensor started.
 
-        Raises LimitRefused when the pump's reservoir cannot give ``volume_ml``, what the case will deliver.
+        Raises LimitRefused when the pump's reservoir cannot give ``volume_ml``, what the case will deliver (None: the
+        case refills the pump).
         """
         self.recorder.step("identify")
-        refuse_if_too_little(self.unit, self.ask_pump(), volume_ml)
+        state = self.ask_pump()
+        if volume_ml is not None:
+            refuse_if_too_little(self.unit, state, volume_ml)
         self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
@@ -80,7 +82,7 @@ class Watch:
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
-    def blank(self, which: Literal["before", "after"], case: WeighedCase) -> None:
+    def blank(self, which: str, case: WeighedCase) -> None:
         """The steps "relax_…" and "blank_…": pump stopped, at rest, then weighed to see what evaporates."""
         self.recorder.step(f"relax_{which}", case.relax_s)
         self.unit.pump.stop("evaporation blank")

@@ -107,6 +107,7 @@ class CaseData:
     interruptions: tuple[Interruption, ...] = ()
     pump_clocks: tuple[Record, ...] = ()
     patient_requests: tuple[Record, ...] = ()
+    commands: tuple[Record, ...] = ()
 
     def step(self, name: str) -> Step | None:
         """The step of that name, if the case came that far."""

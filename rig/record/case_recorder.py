@@ -108,6 +108,19 @@ class CaseRecorder:
         """The pump's clock was set to ``clock_s`` (s since 2000-01-01); ``set_ns`` on the instruments' clock."""
         self.append("pump_clock", durable=True, clock_s=clock_s, set_t_ns=self._since_start(set_ns))
 
+    def command(self, command: str, sent_ns: int, **arguments: int) -> None:
+        """A pump took ``command``: "program", "refill", "prime" or "bridge".
+
+        ``sent_ns`` on the instruments' clock; ``arguments`` in nL, nL/h, s and ng/mL, as their names say.
+        """
+        self.append(
+            "command",
+            durable=True,
+            command=command,
+            arguments=dict(arguments),
+            sent_t_ns=self._since_start(sent_ns),
+        )
+
     def patient_request(self, reply: PatientBolusReply, asked_ns: int) -> None:
         """The patient's button was pressed at ``asked_ns`` on the instruments' clock, and what the pump said."""
         self.append(

@@ -33,7 +33,17 @@ ML_H_PER_UNIT = {
     "ml/h": (1.0, 1.0),
 }
 # Kinds of records that a case keeps as they are.
-LISTED = ("pump_state", "pump_event", "pump_clock", "patient_request", "dose_begun", "alarm", "flag", "note")
+LISTED = (
+    "pump_state",
+    "pump_event",
+    "pump_clock",
+    "patient_request",
+    "command",
+    "dose_begun",
+    "alarm",
+    "flag",
+    "note",
+)
 AIR, HIGH = 1 << 0, 1 << 1  # bits of the flow sensor's flags
 
 _NO_COUNTS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0, np.float64)
@@ -206,6 +216,7 @@ class _CaseBeingRead:
             notes=tuple(self.lists["note"]),
             pump_clocks=tuple(self.lists["pump_clock"]),
             patient_requests=tuple(self.lists["patient_request"]),
+            commands=tuple(self.lists["command"]),
             channels=tuple(
                 ChannelSeries(
                     role,

@@ -110,4 +110,52 @@ PROCEDURES = {
             SAFE,
         ),
     ),
+    "priming": ProcedureWords(
+        "priming and bridge by weighing",
+        "No standard gives a method. Volumes are weighed as in IEC 60601-2-24:2012, 201.12.1; the drug of the bridge "
+        "is computed from the volume: old drug leaves the line first, new drug after it.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "From the stopped pump the volume of tubing and catheter is primed, weighed before and after.",
+            "The program is set with the new concentration and read back, the bridge bolus begun; the "
+            "balance is read at equal intervals, and once more when the tubing has come to rest.",
+            "Nothing more is told to the pump: its program must resume by itself. It is weighed and "
+            "asked for its state.",
+            "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again.",
+            SAFE,
+        ),
+    ),
+    "refill_cycle": ProcedureWords(
+        "one filling of the reservoir, by weighing",
+        "No standard gives a method. It follows the check at every refill in the labelling of implantable pumps; the "
+        "content is what was filled in less what was weighed.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump is told what its reservoir was filled with and where its low alarm comes; then the "
+            "rate is programmed and read back.",
+            "The balance is read at equal intervals, and the pump asked for its count, alarms and log, "
+            "until well after the reservoir has run empty.",
+            "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again.",
+            SAFE,
+        ),
+    ),
+    "endurance": ProcedureWords(
+        "endurance by weighing",
+        "No standard gives a method. Each filling is weighed as IEC 60601-2-24:2012, 201.12.1 weighs a "
+        "constant rate, by the schedule and the pump's own clock.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump's clock is set. For each filling the pump is told what its reservoir holds, the "
+            "schedule is programmed and the whole of it read back.",
+            "The balance is read at equal intervals, and the pump asked for its count, alarms and log.",
+            "Between two fillings the pump is stopped, the tubing relaxes and the evaporation blank is "
+            "weighed: each filling lies between two blanks of its own. Then the reservoir is filled, and "
+            "the vessel may be emptied.",
+            "The pump's log is laid beside what it was told, entry by entry.",
+            SAFE,
+        ),
+    ),
 }

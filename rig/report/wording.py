@@ -29,6 +29,17 @@ CRITERIA = {
     "daily_maximum": "maximum in 24 h",
     "requests_granted": "requests granted",
     "log": "the pump's log",
+    "delivered_drug": "drug delivered",
+    "portion_volume": "furthest portion",
+    "drift": "drift of the error",
+    "low_alarm_volume": "left at the low alarm",
+    "empty_alarm_delay": "empty alarm after the flow",
+    "residual_volume": "left in the end",
+    "refill_discrepancy": "refill discrepancy",
+    "prime_volume": "volume of priming",
+    "bridge_volume": "volume of the bridge",
+    "bridge_drug": "drug of the bridge",
+    "resumed": "return to the program",
 }
 MEANINGS = {
     "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
@@ -42,7 +53,18 @@ MEANINGS |= {
     "lockout": "boluses granted before the lock-out had passed",
     "daily_maximum": "boluses granted beyond the maximum in 24 h",
     "requests_granted": "requests refused though neither lock-out nor maximum forbade them",
-    "log": "entries missing from the pump's log, or too many",
+    "log": "entries missing from the pump's log, too many or at the wrong time",
+    "delivered_drug": "mass of drug delivered in a time: the weighed flow times the concentration stated in the plan",
+    "portion_volume": "the portion of the months whose delivered volume is furthest from the programmed one",
+    "drift": "error of the last portion less that of the first",
+    "low_alarm_volume": "volume really left in the reservoir, by weighing, when the low-reservoir alarm came",
+    "empty_alarm_delay": "time from the end of the flow, by weighing, to the alarm of the empty reservoir",
+    "residual_volume": "volume left in the reservoir, by weighing, when nothing flows any more",
+    "refill_discrepancy": "volume that the pump believes to hold less what it holds by weighing, where a refill is due",
+    "prime_volume": "volume delivered by priming, against that of tubing and catheter",
+    "bridge_volume": "volume delivered in the bridge, against what was programmed",
+    "bridge_drug": "drug that left the line in the bridge, old and new, against the old drug it held",
+    "resumed": "states of the pump after the bridge other than its program",
     "day_volume": "the day (by the pump's clock) whose delivered volume is furthest from the programmed one",
 }
 ALARMS = {
@@ -99,6 +121,10 @@ MEASUREMENTS = {
     "mean_flow_by_sensor": "mean flow, by flow sensor",
     "temperature_at_sensor": "mean temperature at the flow sensor",
     "temperature_range_at_sensor": "range of temperature at the flow sensor",
+    "residual_by_pump": "left where a refill is due, by the pump's count",
+    "residual_by_weighing": "left where a refill is due, by weighing",
+    "accuracy_ratio": "delivered over programmed at the refill",
+    "drug_in_bridge": "drug delivered in the bridge",
     "mean_dose": "mean bolus",
     "largest_deviation": "largest deviation of a bolus",
     "smallest_deviation": "smallest deviation of a bolus",
@@ -174,7 +200,8 @@ def signed(unit: str | None, name: str) -> bool:
         "error" in name
         or "deviation" in name
         or name.startswith("trumpet_")
-        or name in ("single_dose", "claimed_delivery")
+        or name in ("single_dose", "claimed_delivery", "drift", "bridge_drug")
+        or name.endswith("_volume")
     )
 
 

@@ -30,7 +30,9 @@ TONE_TEST_NS = 3 * NS_PER_S
 class ImplantablePump(PumpCourse):
     """The pump. Faults are plain attributes, effective at once: ``rotor_held`` (a magnet; or
     :meth:`hold_rotor`), ``stall_notice_s`` (inf: never), ``counter_stuck``, ``write_check_fails``,
-    ``denies_boluses`` (though they are allowed); ``own_clock.drift_ppm``; those of ``battery``, ``alarms``
+    ``denies_boluses`` (though they are allowed), ``forgets_program`` (after priming or a bridge it stands);
+    ``count.gain`` (a counter that is off, or right where the rotor is not);
+    ``own_clock.drift_ppm``; those of ``battery``, ``alarms``
     (late, silent, missing), ``patient`` (lock-out and maximum ignored), ``events`` (a log that lies) and
     ``fluid`` (rate error, wear, free flow); and the methods :meth:`damage_memory`, :meth:`reset`.
     """

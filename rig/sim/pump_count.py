@@ -9,11 +9,15 @@ from rig.sim.line import WorldClock
 
 
 class VolumeCount:
-    """The counter, and what by it is left of the last fill. While ``stuck`` it counts no further."""
+    """The counter, and what by it is left of the last fill. While ``stuck`` it counts no further; ``gain`` is what it
+    takes for a rotor step of 1: that of a pump that knows what it really delivers, or of one that counts wrongly.
+    Both are to be set while the rotor stands.
+    """
 
     def __init__(self, clock: WorldClock, fill_nl: int) -> None:
         self.clock = clock
         self.stuck = False
+        self.gain = Fraction(1)
         self.fill_nl, self.fill_clock_s = fill_nl, 0
         self._delivered_at_fill = 0
         self._counted, self._counted_at_ns, self._turning = Fraction(0), clock.now_ns(), Fraction(0)
@@ -32,7 +36,7 @@ class VolumeCount:
     def turn(self, nl_per_ns: Fraction) -> None:
         """The rotor turns at this rate from now on."""
         self._counted, self._counted_at_ns = self.now(), self.clock.now_ns()
-        self._turning = Fraction(0) if self.stuck else nl_per_ns
+        self._turning = Fraction(0) if self.stuck else nl_per_ns * self.gain
 
     def fill(self, volume_nl: int, clock_s: int) -> None:
         """A refill, at this time of the pump's own clock."""

@@ -83,6 +83,8 @@ class PumpCourse(PumpState):
         got = self.count.now() - self.bolus.believed_before
         self._by_boluses += got
         self._note_end(self.bolus.order, got, cause)
+        if self.forgets_program and self.bolus.order.source in ("PRIME", "BRIDGE"):
+            self.basal = Program()
         self.bolus = None
 
     def _begin_period(self) -> None:

@@ -33,6 +33,7 @@ class PumpState:
         self.stall_notice_s = 60.0
         self.write_check_fails = False
         self.denies_boluses = False
+        self.forgets_program = False
         self.battery = Battery(clock, self._set_anew)
         self.own_clock = PumpClock(clock, self._set_anew)
         self.events = EventLog(limits.log_capacity)

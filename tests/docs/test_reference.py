@@ -108,6 +108,7 @@ def journal_fields(main_job, tmp_path_factory):
     recorder.note("text")
     recorder.pump_clock(0, 0)
     recorder.patient_request(PatientBolusReply(""), 0)
+    recorder.command("prime", 0, volume_nl=1)
     recorder.channels("environment", ChannelReading(0, {"air_temperature_c": 20.0}))
     recorder.mass(MassReading(0, 0.0, True, b"S S"))
     journal.append("clock_step", **ClockStep(0, 0)._asdict())

@@ -1,0 +1,77 @@
+"""What is left in a reservoir by weighing: what was filled in, less what was delivered since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_error
+from rig.analysis.drug_dose import volume_budget
+from rig.analysis.gravimetry import Evaporation
+from rig.analysis.uncertainty import Budget, Component
+from rig.judge.findings import NS_PER_S
+
+FLOWING_SHARE = 0.5  # of the set rate: an interval with less is one without flow
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Readings of one filling (ns, g), from the first, when all of it was there. Volumes in mL, the rate in mL/h."""
+
+    t_ns: NDArray[np.int64]
+    mass_g: NDArray[np.float64]
+    evaporation: Evaporation
+    weighing: Weighing
+    rate_ml_h: float
+    fill_ml: float
+    fill_u_ml: float
+
+    def nearest(self, t_ns: int) -> int:
+        """Place of the reading nearest to an instant."""
+        return int(np.argmin(np.abs(self.t_ns - t_ns)))
+
+    def delivered_ml(self, place: int) -> float:
+        """Volume delivered up to a reading."""
+        return delivered_ml(self._since_first(place), self.evaporation, self.weighing)
+
+    def left(self, t_ns: int) -> Budget:
+        """Volume that is left at an instant, with its budget: the reading nearest to it, the set rate in between."""
+        place = max(self.nearest(t_ns), 1)
+        since = self._since_first(place)
+        seconds = since.evaporating_s
+        programmed_ml = self.rate_ml_h * seconds / 3600
+        volume = volume_budget(
+            delivery_error(since, programmed_ml, self.evaporation, self.weighing), programmed_ml
+        )
+        apart_ml = self.rate_ml_h * (t_ns - int(self.t_ns[place])) / NS_PER_S / 3600
+        filled = Component("filled volume", "stated in the plan", self.fill_ml, "mL", self.fill_u_ml)
+        moved = Component(
+            "from the reading to the instant",
+            "the set rate in between, half of it either way",
+            apart_ml,
+            "mL",
+            abs(apart_ml) / 2 / 3**0.5,
+            distribution="rectangular",
+        )
+        components = tuple(replace(item, sensitivity=-item.sensitivity) for item in volume.components)
+        value_ml = self.fill_ml - volume.value - apart_ml
+        return Budget(value_ml, "mL", (filled, moved, *components))
+
+    @property
+    def flow_end(self) -> int | None:
+        """Place of the last reading up to which liquid flowed; None if it did so up to the last."""
+        flows = np.diff(self.mass_g) * self.weighing.volume_per_display_ml_g
+        due = self.rate_ml_h * np.diff(self.t_ns) / NS_PER_S / 3600
+        flowing = np.flatnonzero(flows > FLOWING_SHARE * due)
+        last = int(flowing[-1]) + 1 if len(flowing) else 0
+        return None if last == len(self.t_ns) - 1 else last
+
+    def _since_first(self, place: int) -> Difference:
+        return Difference.between(
+            float(self.mass_g[0]),
+            float(self.mass_g[place]),
+            int(self.t_ns[0]) / NS_PER_S,
+            int(self.t_ns[place]) / NS_PER_S,
+        )

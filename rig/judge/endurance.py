@@ -1,0 +1,135 @@
+"""Judges months of a daily schedule: each portion, how the error drifts, and the pump's log step by step."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from rig.analysis.uncertainty import Budget, Component
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.cases import EnduranceCase
+from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals, time_text
+from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
+from rig.judge.portions import Portion, furthest, in_results, weighed_portion
+from rig.judge.pump_claims import claimed_volumes
+from rig.judge.weighing import (
+    NotMeasuredError,
+    blank_flags,
+    blank_measurements,
+    evaporation_of,
+    the_step,
+    weighing_on,
+)
+from rig.judge.witnesses import stall_flags
+from rig.record.case_data import CaseData, Step
+from rig.schedule import ClockCourse, scheduled_ml
+
+
+def find_endurance(
+    data: CaseData, case: EnduranceCase, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> Findings:
+    """Everything that the record of one endurance case shows."""
+    found = Findings(
+        set={
+            "begin": case.begin.isoformat(),
+            "fill_ml": case.fill_ml,
+            "fillings": case.fillings,
+            "sample_for_s": case.sample_for_s,
+            "sample_every_s": case.sample_every_s,
+            "portion_s": case.portion_s,
+            "blank_s": case.blank_s,
+            "reference_temperature_c": reference_temperature_c,
+        },
+        flags=stall_flags(data),
+    )
+    try:
+        steps = [the_step(data, f"sample_{place + 1}") for place in range(case.fillings)]
+        course = ClockCourse(tuple((int(r["set_t_ns"]), int(r["clock_s"])) for r in data.pump_clocks))
+        if not course.settings:
+            raise NotMeasuredError("the pump's clock was never set")
+        if case.accept.log:
+            breaches = _log_breaches(data, steps)
+            found.counted["log"] = (len(breaches), "; ".join(breaches))
+        expected_ml = partial(scheduled_ml, case.schedule, course)
+        claimed = claimed_volumes(data, steps, expected_ml)
+        if claimed is not None:
+            found.budgets["claimed_delivery"] = claimed
+            found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
+        fillings, portions = [], []
+        weighing = weighing_on(unit, bench, reference_temperature_c)
+        for place, step in enumerate(steps):
+            blanks = _blank_before(place), _blank_after(place, case)
+            evaporation = evaporation_of(data, weighing.balance, blanks=blanks)
+            if place == 0:
+                found.measurements |= blank_measurements(evaporation)
+            found.flags += blank_flags(data, evaporation, blanks)
+            edges = _edges(step, case)
+
+            def weighed(name: str, start_ns: int, end_ns: int) -> Portion:
+                span = (start_ns, end_ns)
+                return weighed_portion(data, name, span, expected_ml, evaporation, weighing)  # noqa: B023
+
+            fillings.append(weighed(f"filling {place + 1}", edges[0], edges[-1]))
+            for span in pairwise(edges):
+                name = f"portion from {time_text(span[0] - steps[0].start_ns)}"
+                portions.append(weighed(name, *span))
+    except NotMeasuredError as reason:
+        found.unmeasured = str(reason)
+        return found
+    _judge(found, fillings, portions)
+    return found
+
+
+def _judge(found: Findings, fillings: list[Portion], portions: list[Portion]) -> None:
+    doubts = doubted_intervals(found.flags)
+    for name, judged in (("mean_error", fillings), ("portion_volume", portions)):
+        value = furthest(judged, doubts)
+        if value is not None:
+            found.values[name] = found.measurements[name] = value
+            found.budgets[name] = max(judged, key=lambda portion: abs(portion.error.value)).error
+    if len(portions) > 1:
+        drift = _drift(portions[0], portions[-1])
+        found.budgets["drift"] = drift
+        found.values["drift"] = found.measurements["drift"] = Value.of(drift)
+    found.portions = in_results([*portions, *fillings])
+
+
+def _drift(first: Portion, last: Portion) -> Budget:
+    """Error of the last portion less that of the first; what is common to both is counted twice: on the safe side."""
+
+    def of(portion: Portion, sensitivity: float) -> Component:
+        error = portion.error
+        return Component(
+            f"error of the {portion.name}",
+            "its own budget",
+            error.value,
+            "%",
+            error.combined_standard_uncertainty,
+            sensitivity,
+            error.effective_degrees_of_freedom,
+        )
+
+    return Budget(last.error.value - first.error.value, "%", (of(last, 1.0), of(first, -1.0)))
+
+
+def _edges(step: Step, case: EnduranceCase) -> list[int]:
+    """Where the portions of one filling begin, and the end of the last; what is left over belongs to the last."""
+    length_ns = round(case.portion_s * NS_PER_S)
+    filling_ns = round(case.filling_s(int(step.name.removeprefix("sample_")) - 1) * NS_PER_S)
+    count = max(filling_ns // length_ns, 1)
+    return [*(step.start_ns + place * length_ns for place in range(count)), step.start_ns + filling_ns]
+
+
+def _blank_before(place: int) -> str:
+    return f"blank_refill_{place + 1}" if place else "blank_before"
+
+
+def _blank_after(place: int, case: EnduranceCase) -> str:
+    return "blank_after" if place == case.fillings - 1 else _blank_before(place + 1)
+
+
+def _log_breaches(data: CaseData, steps: list[Step]) -> list[str]:
+    """Log against commands, from the setting of the clock to the end of the last sampling: nothing else happens."""
+    stops = [Entry("STOP", {"CAUSE": "CMD"}, step.end_ns) for step in steps]
+    expected = sorted([*entries_of_commands(data), *stops], key=lambda entry: entry.t_ns or 0)
+    return log_breaches(data, expected, (the_step(data, "refill_1").start_ns, steps[-1].end_ns))
