@@ -31,7 +31,7 @@ from rig.run.gap import Gap
 from rig.run.resume import close, resume
 from rig.run.resumed_run import ResumedRun, may_be_delivering
 
-FEW, MANY = 6, 200
+FEW, MANY = 3, 200
 PLAN = """
 [plan]
 id = "test"
