@@ -342,7 +342,9 @@ def test_a_bolus_that_was_given_whole_is_weighed_late_and_not_given_again(mortal
     assert (case["ended"], case["outcome"]) == ("completed", "PASS")
     assert len(case["doses"]) == len(mortal.codes("BOLUS_GRANT")) == 3
     assert all(abs(dose["deviation_pct"]) <= dose["expanded_uncertainty_pct"] for dose in case["doses"])
-    assert "dose_disturbed" not in {flag["name"] for flag in case["flags"]}  # the sensor did not see all of it
+    assert "dose_disturbed" not in {
+        flag["name"] for flag in case["flags"]
+    }  # the sensor did not see all of it
 
 
 def test_a_bolus_that_was_cut_short_is_neither_weighed_nor_given_again(mortal):
