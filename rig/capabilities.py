@@ -216,7 +216,8 @@ class UnitUnderTest:
     ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares;
     ``switched`` is what diverts its flow or cuts its power, where that is its safe state.
     ``monitors`` and ``valves`` by role, the unit's own and those it shares with the others of the bench.
-    ``flow_buffered``: the flow sensor need not be read for each sample. ``pump_asked_every_s``: how often the pump is interrogated while a case runs; None: only where a step ends.
+    ``flow_buffered``: the flow sensor need not be read for each sample. ``pump_asked_every_s``: how often the pump is
+    interrogated while a case runs; None: only where a step ends.
     """
 
     serial: str
