@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint lock clean campaign campaign-guard
+.PHONY: run test lint lock clean campaign campaign-guard campaign-evidence
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
@@ -36,6 +36,10 @@ campaign: $(VENV)/.test-ready
 # Faults against guard and lock, an hour; writes docs/reference/fault-campaign.md. Leave the machine alone meanwhile.
 campaign-guard: $(VENV)/.test-ready
 	$(BIN)/python -m pytest tests/guard/test_campaign.py -m campaign -s
+
+# Faults against the evidence, half an hour; writes docs/reference/evidence-campaign.md.
+campaign-evidence: $(VENV)/.test-ready
+	$(BIN)/python -m pytest tests/record/test_evidence_campaign.py -m campaign -s
 
 # Renew the pins (needs pip-tools in the environment).
 lock:

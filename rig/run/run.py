@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import partial
@@ -91,12 +91,17 @@ class Run:
         )
         self._case_results: dict[str, dict[str, CaseResult]] = {}
         self._begun: set[str] = set()
+        self._is_opened = False
         try:
             if held is not None:
                 held.tell_run_folder(self.folder.path)
             self._open_record(operator)
         except BaseException as error:
             self._detach()
+            if isinstance(error, Aborted) and self._is_opened:
+                with suppress(RigError):  # then it is left as damaged, which says so itself
+                    self.close(str(error))
+                raise
             self.folder.give_up("ABORTED" if isinstance(error, Aborted) else "ERROR", str(error))
             raise
 
@@ -163,6 +168,7 @@ class Run:
                 changes=changes_since_last_run(plan, self.path.parent, self.path),
             )
         keep_proof(self.path, Path(plan.source.path))
+        self._is_opened = True
         for instrument in self.bench.instruments:
             journal.append("instrument", **_instrument_record(instrument))
         for unit in self.bench.units:
