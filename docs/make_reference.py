@@ -90,6 +90,7 @@ MEANING = {
     ): "the pump's log holds what it was told, the end of its reservoir, and nothing else",
     (EnduranceAccept, "portion_volume"): "deviation of the `portion` that is furthest off",
     (EnduranceAccept, "drift"): "error of the last portion less that of the first",
+    (EnduranceAccept, "rates"): "whenever the pump is asked, it shows the rate of the schedule",
     (EnduranceAccept, "log"): "the pump's log holds what it was told, and nothing else",
     (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
     (BolusAccept, "share_inside"): "share of the boluses that are `inside`",

@@ -29,6 +29,11 @@ class DaySchedule:
         """The steps of the day number ``day`` since 2000-01-01: (start in s after midnight, rate in nL/h)."""
         return self.groups[self.days[(day + MONDAY_OF_EPOCH) % 7]]
 
+    def rate_nl_h(self, clock_s: int) -> int:
+        """The rate of the step that holds at a time of the pump's clock (s since 2000-01-01)."""
+        day, second = divmod(clock_s, DAY_S)
+        return next(rate for start, rate in reversed(self.steps_of(day)) if start <= second)
+
     def volume_nl(self, from_s: Fraction, to_s: Fraction) -> Fraction:
         """What flows while the pump's clock goes from ``from_s`` to ``to_s`` (s since 2000-01-01), in nL.
 

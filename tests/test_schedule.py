@@ -91,3 +91,9 @@ def test_two_parts_make_the_whole(cut, days):
     start, end = Fraction(clock_s(2026, 1, 1)), Fraction(clock_s(2026, 1, 1) + 10**6)
     parts = schedule.volume_nl(start, start + cut) + schedule.volume_nl(start + cut, end)
     assert parts == schedule.volume_nl(start, end)
+
+
+@given(second=st.integers(0, 10**6), days=st.tuples(*[st.integers(0, 1)] * 7))
+def test_rate_at_a_time(second, days):
+    schedule = DaySchedule(days, (WORK, REST))
+    assert schedule.rate_nl_h(clock_s(2026, 1, 1) + second) == rate_at(schedule, clock_s(2026, 1, 1) + second)

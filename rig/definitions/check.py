@@ -80,7 +80,7 @@ def _problems(
         yield (volume_key,), message, "shorten the cases, or make a plan of its own of some"
     if bench.volume_max_ml is not None and planned_ml > bench.volume_max_ml * _SLACK:
         limit = bench.source.where(None, "bench", "volume_max")
-        message = f"up to the end of this case the plan delivers up to {planned_ml:.4g} mL, more than the bench allows: "
+        message = f"up to the end of this case the plan may deliver {planned_ml:.4g} mL, more than the bench allows: "
         yield (volume_key,), f"{message}{bench.volume_max_ml:g} mL ({limit})", "shorten the cases"
 
 

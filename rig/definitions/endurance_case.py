@@ -18,16 +18,18 @@ from rig.schedule import ClockCourse, scheduled_ml
 
 
 class EnduranceAccept(Accept):
-    """Criteria of ``endurance``. The log is as commanded or not."""
+    """Criteria of ``endurance``. The rates shown are as scheduled or not, the log is as commanded or not."""
 
     portion_volume: WithinLimit | None = None
     drift: WithinLimit | None = None
+    rates: Annotated[str, one_of("as scheduled")] | None = None
     log: Annotated[str, one_of("as commanded")] | None = None
 
     def _between(self) -> dict[str, Limit | None]:
         return {
             "portion_volume": self.portion_volume,
             "drift": self.drift,
+            "rates": never(self.rates) if self.rates else None,
             "log": never(self.log) if self.log else None,
         }
 
@@ -66,7 +68,7 @@ class EnduranceCase(ScheduledCase):
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
-        """What the case is judged by: mean error, portions, drift, log, claimed delivery, alarms."""
+        """What the case is judged by: mean error, portions, drift, rates, log, claimed delivery, alarms."""
         return self.accept.criteria()
 
     @property

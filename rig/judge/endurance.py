@@ -24,6 +24,9 @@ from rig.judge.witnesses import stall_flags
 from rig.record.case_data import CaseData, Step
 from rig.schedule import ClockCourse, scheduled_ml
 
+CLOCK_SLACK_S = 2  # whole seconds, and the time of an answer
+MOST_TOLD = 3
+
 
 def find_endurance(
     data: CaseData, case: EnduranceCase, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
@@ -47,6 +50,9 @@ def find_endurance(
         course = ClockCourse(tuple((int(r["set_t_ns"]), int(r["clock_s"])) for r in data.pump_clocks))
         if not course.settings:
             raise NotMeasuredError("the pump's clock was never set")
+        shown = _rates_not_scheduled(data, case, steps)
+        more = f" and {len(shown) - MOST_TOLD} more" if len(shown) > MOST_TOLD else ""
+        found.counted["rates"] = (len(shown), "; ".join(shown[:MOST_TOLD]) + more)
         if case.accept.log:
             breaches = _log_breaches(data, steps)
             found.counted["log"] = (len(breaches), "; ".join(breaches))
@@ -126,6 +132,20 @@ def _blank_before(place: int) -> str:
 
 def _blank_after(place: int, case: EnduranceCase) -> str:
     return "blank_after" if place == case.fillings - 1 else _blank_before(place + 1)
+
+
+def _rates_not_scheduled(data: CaseData, case: EnduranceCase, steps: list[Step]) -> list[str]:
+    """Each answer of the pump, while it was to deliver, whose rate is not that of the schedule at the time it shows."""
+    schedule, breaches = case.schedule, []
+    for state in data.pump_states:
+        if not any(step.start_ns <= int(state["t_ns"]) < step.end_ns for step in steps):
+            continue
+        clock_s, rate_nl_h = int(state["clock_s"]), int(state["rate_nl_h"])
+        due = {schedule.rate_nl_h(clock_s + slack_s) for slack_s in (-CLOCK_SLACK_S, CLOCK_SLACK_S)}
+        if rate_nl_h not in due or not state["running"]:
+            told = f"{rate_nl_h} nL/h instead of {' or '.join(map(str, sorted(due)))} nL/h"
+            breaches.append(f"{time_text(int(state['t_ns']) - data.started_ns)} into the case: {told}")
+    return breaches
 
 
 def _log_breaches(data: CaseData, steps: list[Step]) -> list[str]:

@@ -83,6 +83,21 @@ def _lose_program(channel: SimulatedChannel, _size: float) -> None:
     channel.pump.unit.reset("POWER", keep_program=False)
 
 
+def _reset(channel: SimulatedChannel, _size: float) -> None:
+    channel.pump.unit.reset("WATCHDOG")
+
+
+def _late_low_alarm(channel: SimulatedChannel, hours: float) -> None:
+    channel.pump.unit.alarms.late_s["LOW_RESERVOIR"] = hours * S_PER_H
+
+
+def _no_alarm(name: str) -> Injury:
+    def inject(channel: SimulatedChannel, _size: float) -> None:
+        channel.pump.unit.alarms.missing.add(name)
+
+    return inject
+
+
 def _omit(code: str) -> Injury:
     def inject(channel: SimulatedChannel, _size: float) -> None:
         channel.pump.unit.events.omits = {code}
@@ -102,6 +117,8 @@ def _unplug(role: str) -> Injury:
 
 
 BY_CLOCK, BY_PATIENT = frozenset({"flex_schedule", "endurance"}), frozenset({"patient_bolus"})
+BY_LOG = frozenset({"priming", "refill_cycle", "endurance"})
+BY_FILLING = frozenset({"refill_cycle"})
 PERCENTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 35.0, 50.0)
 AT_NIGHT_S = 12 * S_PER_H
 
@@ -130,6 +147,16 @@ FAULTS = (
           _implantable, BY_PATIENT | {"bolus"}),
     Fault("lying log", "leaves denied requests out of its log", "pump", "", (1.0,), _omit("BOLUS_DENY"), _implantable,
           BY_PATIENT),
+    Fault("late low alarm", "the low-reservoir alarm comes late", "pump", "h", (1.0, 8.0, 24.0, 96.0),
+          _late_low_alarm, _implantable, BY_FILLING),
+    Fault("no low alarm", "the low-reservoir alarm never comes", "pump", "", (1.0,), _no_alarm("LOW_RESERVOIR"),
+          _implantable, BY_FILLING),
+    Fault("no empty alarm", "runs empty, and never says so", "pump", "", (1.0,), _no_alarm("EMPTY_RESERVOIR"),
+          _implantable, BY_FILLING),
+    Fault("no way back", "stands after priming or a bridge", "pump", "", (1.0,),
+          _set("pump.unit.forgets_program"), _implantable, frozenset({"priming"})),
+    Fault("reset", "a reset that keeps its program", "pump", "", (1.0,), _later(AT_NIGHT_S, _reset), _implantable,
+          BY_LOG),
     Fault("balance reads too much", "sensitivity of the balance", "instrument", "%", (0.01, 0.1, 1.0, 5.0, 15.0),
           _set("balance.sensitivity_error", 0.01), _weighed),
     Fault("balance drifts", "zero point walks, in 24 h", "instrument", "mg", (0.1, 1.0, 10.0, 100.0),

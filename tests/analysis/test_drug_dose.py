@@ -3,7 +3,7 @@ import math
 import GTC
 import pytest
 
-from rig.analysis.drug_dose import dose_budget, volume_budget
+from rig.analysis.drug_dose import bridged_drug_error, dose_budget, volume_budget
 from rig.analysis.uncertainty import Budget, Component
 
 ERROR = Budget(
@@ -77,3 +77,22 @@ def test_what_has_no_dose_is_refused(ask, said):
 def test_a_concentration_below_one_has_a_dose():
     assert dose_budget(Budget(2.0, "mL", ()), 0.5, 0.1).value == pytest.approx(1.0)
     assert volume_budget(Budget(10.0, "%", ()), 0.5).value == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize(
+    ("error_pct", "expected_pct"),
+    [(-10.0, -10.0), (0.0, 0.0), (10.0, 40.0)],  # beyond the line each mL has four times the drug
+)
+def test_drug_of_a_bridge(error_pct, expected_pct):
+    error = Budget(error_pct, "%", (Component("weighing", "", 1.0, "%", 1.0),))
+    drug = bridged_drug_error(error, 0.5, 0.5, 500.0, 2000.0, 0.0)
+    assert drug.value == pytest.approx(expected_pct)
+    slope = {-10.0: 1.0, 0.0: 4.0, 10.0: 4.0}[error_pct]
+    assert drug.combined_standard_uncertainty == pytest.approx(slope)
+
+
+def test_what_flowed_beside_the_bridge_is_no_drug_of_it():
+    error = Budget(0.0, "%", ())
+    assert bridged_drug_error(error, 0.52, 0.5, 500.0, 2000.0, 0.0).value == pytest.approx(0.0)
+    with_concentrations = bridged_drug_error(error, 0.52, 0.5, 500.0, 2000.0, 0.01)
+    assert with_concentrations.combined_standard_uncertainty == pytest.approx(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -82,6 +83,22 @@ def stall_after(hours, for_hours):
     return lambda channel: channel.pump.unit.hold_rotor(round(hours * NS_PER_H), round(for_hours * NS_PER_H))
 
 
+def levelled_after(hours):
+    """Its memory is damaged: the same volume in a day, but all day long."""
+
+    def injure(channel):
+        pump = channel.pump.unit
+
+        def level():
+            days = {group: ((0, 20052 if group == 1 else 16667),) for group in pump.basal.groups}
+            with pump._moment():
+                pump.basal = replace(pump.basal, groups=days)
+
+        pump.clock.call_at(round(hours * NS_PER_H), level)
+
+    return injure
+
+
 def worn(per_ml):
     return lambda channel: setattr(channel.fluid, "wear_per_ml", per_ml)
 
@@ -107,6 +124,7 @@ def forgetful(channel):
         ("endurance", worn(0.05), ["drift"], ""),
         ("endurance", reset_after(30), ["log"], "RESET CAUSE/WATCHDOG KEEP/1: nothing led to it"),
         ("endurance", log_omits("START"), ["log"], "START is missing"),
+        ("endurance", levelled_after(30), ["rates"], "20052 nL/h instead of"),
         ("endurance", stall_after(50, 2), ["log", "alarms"], "stall"),
         ("priming", over(0.12), ["prime_volume", "bridge_volume", "bridge_drug"], ""),
         ("priming", forgetful, ["resumed"], "stop at 0 nL/h, programmed are 20833 nL/h"),
