@@ -175,7 +175,7 @@ class TcpServer:
             return
         except OSError:  # reset by the client, or the line was unplugged
             pass
-        self._hang_up()
+        self.hang_up()
 
     def settings(self, own: Framing) -> Framing:
         return own if self._com_port is None else self._com_port.framing
@@ -193,16 +193,17 @@ class TcpServer:
             except BlockingIOError:
                 pass
             except OSError:
-                self._hang_up()
+                self.hang_up()
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """End the connection, as a line that is lost; the next client is let in."""
         if self._client is not None:
             self._selector.unregister(self._client)
             self._client.close()
             self._client = self._com_port = None
 
     def close(self) -> None:
-        self._hang_up()
+        self.hang_up()
         if self._listener.fileno() >= 0:
             self._selector.unregister(self._listener)
             self._listener.close()

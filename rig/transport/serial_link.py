@@ -76,7 +76,10 @@ class PortableSerialLink(BufferedLink):
             raise self._lost(str(error)) from error
 
     def _release(self) -> None:
+        connection = getattr(self._port, "_socket", None)  # of a server; pyserial forgets one that was lost
         self._port.close()
+        if connection is not None:
+            connection.close()
 
 
 def open_serial(address: Address, clock: Clock, sink: WireSink, default: Framing) -> BufferedLink:

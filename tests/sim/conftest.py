@@ -21,7 +21,7 @@ from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
 from rig.sim.fluid import FluidPath, Peristaltic
 from rig.sim.paced import PacedClock
-from rig.sim.served_ports import Heard, PseudoTerminal, ServedPort, TcpServer, connect
+from rig.sim.served_ports import Heard, PseudoTerminal, Rfc2217Server, ServedPort, TcpServer, connect
 from rig.sim.weighing import Pan
 from rig.transport import WirePort
 
@@ -326,6 +326,17 @@ def on_tcp(ports: list[OnPort]) -> Callable[..., OnPort]:
 
     def start(make: Callable[[PacedClock], WirePort]) -> OnPort:
         ports.append(OnPort(make, TcpServer))
+        return ports[-1]
+
+    return start
+
+
+@pytest.fixture
+def on_rfc2217(ports: list[OnPort]) -> Callable[..., OnPort]:
+    """Put what ``make(clock)`` gives behind the server of a serial port."""
+
+    def start(make: Callable[[PacedClock], WirePort]) -> OnPort:
+        ports.append(OnPort(make, Rfc2217Server))
         return ports[-1]
 
     return start

@@ -99,6 +99,18 @@ def test_unplugged_and_put_back_under_the_same_name(on_pty, bench_of):
     pump.close()
 
 
+def test_a_server_that_hangs_up_is_called_again(on_rfc2217, bench_of):
+    there = on_rfc2217(lambda clock: simulate(bench_of(""), clock).port("SIM-0001", "pump"))
+    pump = at(there.address, Rpu1Pump, baud=115_200)
+    before = pump.identify()
+    there.port.hang_up()
+    with pytest.raises(LinkLost):
+        pump.interrogate()
+    assert pump.interrogate().mode == "stop"
+    assert pump.identify() == before
+    pump.close()
+
+
 BUS = """
 [[unit]]
 serial = "SIM-000{number}"

@@ -47,16 +47,20 @@ def plugged_in(path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
-def test_serial_line_is_opened_again_by_the_next_exchange_when_it_is_there(tmp_path, opened):
+@pytest.mark.parametrize(
+    ("form", "missing"), [("serial://{}", "is not there"), ("visa://ASRL{}::INSTR", "cannot be opened")]
+)
+def test_line_is_opened_again_by_the_next_exchange_when_it_is_there(tmp_path, opened, form, missing):
+    address = form.format(tmp_path / "port")
     _, unplug = plugged_in(tmp_path / "port")
     record, others = [], []
-    link = opened(f"serial://{tmp_path}/port", lambda t_ns, direction, data: record.append(data))
-    neighbour = opened(f"serial://{tmp_path}/port", lambda t_ns, direction, data: others.append(data))
+    link = opened(address, lambda t_ns, direction, data: record.append(data))
+    neighbour = opened(address, lambda t_ns, direction, data: others.append(data))
     unplug()
     with pytest.raises(LinkLost, match="was lost"):
         link.read_exactly(1, in_a_second(link))
     for _ in range(2):
-        with pytest.raises(LinkLost, match="is not there"):
+        with pytest.raises(LinkLost, match=missing):
             link.write(b"?")
     master, unplug = plugged_in(tmp_path / "port")
     with link.alone():
