@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 MANIFEST, JOURNAL, RESULTS = "manifest.json", "journal.jsonl", "results.json"
@@ -156,7 +156,7 @@ def check_signed(name, public, key_id, signature, signed):
         der = base64.b64decode(public, validate=True)
         load_der_public_key(der).verify(signature, signed)
         right = sha256(der) == key_id and base64.b64encode(der).decode() == public
-    except (InvalidSignature, ValueError, TypeError, AttributeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, AttributeError):
         right = False
     if not right:
         raise Wrong(f"{name}: altered, or signed by another key")

@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -118,7 +118,7 @@ def _read_key(path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
         raise IntegrityError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         key = load_pem_private_key(content, passphrase or None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         if passphrase is not None:
             raise DefinitionError("this is not the passphrase of the key", Where(str(path))) from None
         raise IntegrityError(f"{path}: damaged, or no private key without passphrase") from None
@@ -148,7 +148,7 @@ def public_key(text: object) -> Ed25519PublicKey | None:
     """The key that :func:`spelled` wrote; None if it is none, or spelled otherwise."""
     try:
         key = load_der_public_key(base64.b64decode(str(text), validate=True))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, Ed25519PublicKey) and spelled(key) == text else None
 
@@ -172,7 +172,7 @@ def trusted_keys(path: Path) -> dict[str, str]:
     for file in files:
         try:
             key = load_pem_public_key(file.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, UnsupportedAlgorithm):
             raise DefinitionError("this is no public key in PEM", Where(str(file))) from None
         if not isinstance(key, Ed25519PublicKey):
             raise DefinitionError("this is a key of another kind than Ed25519", Where(str(file)))
