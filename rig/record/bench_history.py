@@ -17,7 +17,8 @@ from typing import Any
 from rig.errors import IntegrityError
 from rig.record.journal import Journal
 from rig.record.journal_reader import JournalReader
-from rig.record.keys import file_stem, keys_folder
+from rig.record.keys import keys_folder
+from rig.record.lock import file_stem
 
 OPENED, SEALED = "run_opened", "run_sealed"
 

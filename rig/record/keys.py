@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from rig.errors import DefinitionError, IntegrityError, Where
 from rig.record.durable_files import sync_folder, write_new
+from rig.record.lock import file_stem
 
 VARIABLE = "INFUSION_RIG_KEYS"
 SHORTEST_PASSPHRASE = 8
@@ -40,12 +40,6 @@ def keys_folder() -> Path:
     if os.name == "nt":
         return Path(os.environ.get("APPDATA") or Path.home()) / "infusion-rig" / "keys"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "infusion-rig" / "keys"
-
-
-def file_stem(name: str) -> str:
-    """A file name for a bench or a person, other for each name, whatever the file system makes of capitals."""
-    readable = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
-    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def bench_key(bench_id: str, folder: Path | None = None) -> Ed25519PrivateKey:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rig.report import blocks, run_figures, wording
 from rig.report.blocks import Block, Cell
 from rig.report.front import alarms_of
@@ -10,6 +12,13 @@ from rig.report.numbers import duration
 from rig.report.sources import Results, Sources
 
 MOST_EVENTS = 60  # of the pump's log; routine entries beyond are counted, not listed
+OF_THE_RUN: dict[str, Callable[[Results], str]] = {
+    "clock_step": lambda record: (
+        f"the clock of the day was set by {record['step_ns'] / 1e9:+.1f} s, or the machine slept; durations are not "
+        "touched by that"
+    ),
+    "disk_full": lambda record: "the disk was full",
+}
 ROUTINE = {"PROG", "START", "STOP", "BOLUS_REQ", "BOLUS_GRANT", "BOLUS_END", "CLOCK"}
 
 
@@ -138,6 +147,11 @@ def _notes(sources: Sources) -> list[Block]:
         f"{data.unit}, {data.case}, {sources.into_case(data, int(note['t_ns']))}: {note['text']}"
         for data in sources.run.cases
         for note in data.notes
+    ]
+    notes += [
+        f"The run, {duration(record['t_ns'] / 1e9)} after its start: {OF_THE_RUN[record['kind']](record)}"
+        for record in sources.run.other
+        if record["kind"] in OF_THE_RUN
     ]
     if not notes:
         return []

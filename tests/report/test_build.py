@@ -14,6 +14,7 @@ import pypdf
 import pytest
 
 from rig.errors import IntegrityError
+from rig.record.journal import Journal
 from rig.report import build_report
 
 MakeRun = Callable[..., Path]
@@ -325,3 +326,15 @@ def test_results_that_cannot_be_read_are_refused_in_words(make_run: MakeRun, sho
     with pytest.raises(IntegrityError, match="schema"):
         build_report(folder)
     assert not (folder / "report.html").exists()
+
+
+def test_a_step_of_the_clock_stands_in_the_report(make_run, short_plan):
+    folder = make_run(plan_text=short_plan)
+    journal = Journal.reopen(folder / "journal.jsonl", lambda: 10**16)
+    journal.append("clock_step", step_ns=-3_600_000_000_000, utc_ns=0)
+    journal.append("disk_full")
+    journal.close()
+    build_report(folder)
+    page = (folder / "report.html").read_text("utf-8")
+    assert "the clock of the day was set by -3600.0 s" in page
+    assert "the disk was full" in page
