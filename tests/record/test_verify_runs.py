@@ -1,9 +1,11 @@
 """Runs held against each other: one that is missing, doubled, replaced or foreign is named."""
 
+import json
 import shutil
 
 import pytest
 
+from rig.cli import main
 from rig.errors import IntegrityError
 from rig.record.bench_history import BenchHistory
 from rig.record.run_folder import run_folders_in
@@ -137,3 +139,17 @@ def test_runs_that_say_nonsense_of_the_run_before_break_nothing(runs, nowhere, c
         records[0]["previous_run"] = value
         (runs / "run-3" / "journal.jsonl").write_bytes(chained(records))
         together(runs, nowhere)
+
+
+def test_the_command_says_which_run_is_missing(runs, capsys):
+    assert main(["verify", str(runs)]) == 0
+    assert capsys.readouterr().out.count(": sound") == 6
+    shutil.rmtree(runs / "run-3")
+    assert main(["verify", str(runs)]) == 1
+    told_there = capsys.readouterr().out
+    assert "run-3: missing: this bench made that run, and it is not here" in told_there
+    assert "NOT ALL THERE, 1 findings" in told_there
+    assert main(["verify", str(runs), "--json"]) == 1
+    as_json = json.loads(capsys.readouterr().out)
+    assert (as_json["sound"], as_json["findings"][0]["file"]) == (False, "run-3")
+    assert main(["verify", str(runs / "run-1"), str(runs / "run-5")]) == 0
