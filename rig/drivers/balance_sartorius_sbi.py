@@ -152,7 +152,11 @@ class SartoriusSbiBalance:
                 return self._reading(weight)
             if self._link.now_ns() >= deadline_ns:
                 raise DeviceError(
-                    complaint, code="not stable", address=self._link.address, received=weight.raw
+                    complaint,
+                    code="not stable",
+                    address=self._link.address,
+                    sent=b"\x1bP\r\n",
+                    received=weight.raw,
                 )
 
     def _reading(self, weight: Weight) -> MassReading:

@@ -95,6 +95,7 @@ class JulaboBath:
         self._link = link
         self._min_c, self._max_c = temperature_min_c, temperature_max_c
         self._free_ns = 0  # when the bath takes the next command
+        self._last = (b"", b"")  # question and reply
 
     def identify(self) -> Identity:
         """All the bath tells is a line with its version."""
@@ -125,7 +126,10 @@ class JulaboBath:
         self._link.close()
 
     def _refuse(self, what: str) -> None:
-        raise DeviceError(f"the bath {what}", code="read back", address=self._link.address)
+        sent, received = self._last
+        raise DeviceError(
+            f"the bath {what}", code="read back", address=self._link.address, sent=sent, received=received
+        )
 
     def _tell(self, command: str) -> int:
         """An ``out`` command, and the status after it. DeviceError when the bath did not take it."""
@@ -135,7 +139,10 @@ class JulaboBath:
             state = self._ask("status", parse_status)
         if state not in (REMOTE_STOP, REMOTE_START):
             message = f"the bath tells {STATES[state]}: set it to remote control"
-            raise DeviceError(message, code=f"{state:02}", address=self._link.address)
+            sent, received = self._last
+            raise DeviceError(
+                message, code=f"{state:02}", address=self._link.address, sent=sent, received=received
+            )
         return state
 
     def _ask(self, command: str, parse: Callable[[bytes], T]) -> T:
@@ -146,6 +153,7 @@ class JulaboBath:
             if line.strip() == command.encode("ascii"):
                 line = self._link.read_until(b"\n", deadline_ns, LINE_LIMIT)
             self._free_ns = self._link.now_ns() + AFTER_IN_NS
+            self._last = (sent, line)
         try:
             return parse(line)
         except ExchangeError as error:

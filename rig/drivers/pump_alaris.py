@@ -115,8 +115,11 @@ class AlarisPump:
             raise LimitRefused("this pump delivers 0.1 to 1200 ml/h; nothing was sent")
         self.stop("a program follows")
         self._ask("INF_RATE", *dose.rate)
-        if (held := self._rate_nl_h()) != dose.rate_nl_h:
-            raise DeviceError(f"the pump holds {held} nl/h, not {dose}; it was not started", code="read-back")
+        raw, held = self._value("INF_RATE", RATES)
+        if held != dose.rate_nl_h:
+            message = f"the pump holds {held} nl/h, not {dose}; it was not started"
+            sent = format_frame("INF_RATE")
+            raise DeviceError(message, code="read-back", address=self._link.address, sent=sent, received=raw)
         self._ask("INF_START")
         self._stopped_at_nl = None
         return None

@@ -88,6 +88,7 @@ class HarvardChainPump:
         self._link, self._address, self._diameter = link, address, diameter[0]
         self._volumes = {"ml": 10**6} if volumes_in_ml else {"ul": 1000}
         self._nl = next(iter(self._volumes.values()))
+        self._last = (b"", b"")  # command and reply
         self._unit = ""  # of the rate, as set last
         self._stopped = False  # by this driver, so that * is no stall
         self._before_nl = Fraction(0)  # infused before the pump's counter was last cleared
@@ -177,7 +178,10 @@ class HarvardChainPump:
         held = (self._value("DIA", parse_number), self._rate_nl_h(), self._target_nl())
         if held != (Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
             complaint = f"the pump holds {held}, not {dose}; it was not started"
-            raise DeviceError(complaint, code="read-back", address=self._link.address)
+            sent, received = self._last
+            raise DeviceError(
+                complaint, code="read-back", address=self._link.address, sent=sent, received=received
+            )
 
     def _rate_nl_h(self) -> Fraction:
         try:
@@ -215,7 +219,9 @@ class HarvardChainPump:
                 self._link.discard_input()
                 deadline_ns = self._link.now_ns() + REPLY_WITHIN_NS
                 self._link.write(sent)
-                return parse(parse_chain(self._read_to_prompt(deadline_ns), self._address))
+                reply = parse_chain(self._read_to_prompt(deadline_ns), self._address)
+                self._last = (sent, reply.raw)
+                return parse(reply)
         except ExchangeError as error:
             error.address, error.sent = self._link.address, sent
             raise

@@ -113,6 +113,7 @@ class HarvardUltraPump:
             )
         self._link, self._address, self._diameter = link, address, diameter[0]
         self._polled = False
+        self._last = (b"", b"")  # command and reply
         self._before_nl = Fraction(0)  # infused before the pump's counter was last cleared
 
     def identify(self) -> Identity:
@@ -195,7 +196,10 @@ class HarvardUltraPump:
         )
         if held != (Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
             complaint = f"the pump holds {held}, not {dose}; it was not started"
-            raise DeviceError(complaint, code="read-back", address=self._link.address)
+            sent, received = self._last
+            raise DeviceError(
+                complaint, code="read-back", address=self._link.address, sent=sent, received=received
+            )
 
     def _tell(self, command: str) -> Reply:
         """A command that changes something: only a prompt answers."""
@@ -224,6 +228,7 @@ class HarvardUltraPump:
                 reply = parse_ultra(self._link.read_until(XON, deadline_ns, REPLY_LIMIT), self._address)
                 while lines and not reply.lines:
                     reply = parse_ultra(self._link.read_until(XON, deadline_ns, REPLY_LIMIT), self._address)
+                self._last = (sent, reply.raw)
                 return parse(reply)
             except ExchangeError as error:
                 self._polled = self._polled and not isinstance(error, LinkLost)

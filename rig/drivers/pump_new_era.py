@@ -105,6 +105,7 @@ class NewEraPump:
         self._safe_s = int(safe_timeout_s) if safe else 0
         self.refresh_every_s = self._safe_s / 3 if safe else 3600.0
         self._session_open = False
+        self._last = (b"", b"")  # command and reply
         self._alarms: list[str] = []  # told by the pump since the last interrogation
 
     def identify(self) -> Identity:
@@ -205,7 +206,10 @@ class NewEraPump:
         )
         if held != ("1", "RAT", "INF", Fraction(self._diameter), dose.rate_nl_h, dose.volume_nl):
             complaint = f"the pump holds {held}, not {dose}; it was not started"
-            raise DeviceError(complaint, code="read-back", address=self._link.address)
+            sent, received = self._last
+            raise DeviceError(
+                complaint, code="read-back", address=self._link.address, sent=sent, received=received
+            )
 
     def _tell(self, command: str) -> Reply:
         """A command that changes something: never repeated."""
@@ -239,6 +243,7 @@ class NewEraPump:
         try:
             for _ in range(times):
                 reply = self._exchange(sent)
+                self._last = (sent, reply.raw)
                 if not reply.alarm:
                     break
                 self._alarms.append(reply.alarm)

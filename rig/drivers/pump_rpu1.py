@@ -92,7 +92,11 @@ class Rpu1Pump:
             token = self._token(f"SET {step}")  # each voids the one before
         staged = self._program("GET STAGED")
         if staged != prescription:
-            raise DeviceError(f"staged {staged}, not {prescription}; nothing was committed", code="staged")
+            message = f"staged {staged}, not {prescription}; nothing was committed"
+            sent, received = self._session.last
+            raise DeviceError(
+                message, code="staged", address=self._link.address, sent=sent, received=received
+            )
         mode = next(word for word, name in MODES.items() if name == prescription.mode)
         self._command(f"COMMIT TOKEN={token}", exactly(f"MODE={mode}") | forms("DELIV LOG", U48, U32))
 

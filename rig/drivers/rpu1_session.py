@@ -28,11 +28,13 @@ REPLY_WITHIN_NS = NS_PER_S  # section 1, host time-out
 class Rpu1Session:
     """Requests and replies over a link that may be shared with pumps of other addresses.
 
-    ``level`` is what the pump said with its identity, 0 before; ``notices`` the alarm lines it sent by itself.
+    ``level`` is what the pump said with its identity, 0 before; ``notices`` the alarm lines it sent by itself; ``last``
+    the last request and its reply.
     """
 
     def __init__(self, link: Link, address: int) -> None:
         self.level = 0
+        self.last = (b"", b"")
         self.notices: deque[Line] = deque(maxlen=256)
         self._link, self._address = link, address
         self._sequence = 255
@@ -56,6 +58,7 @@ class Rpu1Session:
         try:
             with self._link.alone():
                 reply = self._exchange(line, repeat)
+            self.last = (line, reply.raw)
             if reply.error and reply.error not in answers:
                 keys = "".join(f", {name} {value}" for name, value in reply.keys.items())
                 message = f"the pump refused: {ERRORS.get(reply.error, 'unknown')} (code {reply.error}{keys})"

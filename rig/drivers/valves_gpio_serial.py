@@ -72,6 +72,7 @@ class GpioSerialValves:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._last = (b"", b"")  # command and reply
 
     def identify(self) -> Identity:
         """The module tells neither maker nor model; its serial number is the one the user gave it."""
@@ -83,7 +84,10 @@ class GpioSerialValves:
         self._ask(f"relay {word} {format_relay(channel)}", parse_nothing)
         if self.is_on(channel) != on:
             message = f"relay {channel} was switched {word} and reads back as the contrary"
-            raise DeviceError(message, code="read back", address=self._link.address)
+            sent, received = self._last
+            raise DeviceError(
+                message, code="read back", address=self._link.address, sent=sent, received=received
+            )
 
     def is_on(self, channel: int) -> bool:
         return self._ask(f"relay read {format_relay(channel)}", parse_state)
@@ -99,6 +103,7 @@ class GpioSerialValves:
             deadline_ns = self._link.now_ns() + REPLY_WITHIN_NS
             self._link.write(sent)
             reply = self._link.read_until(b">", deadline_ns, REPLY_LIMIT)
+            self._last = (sent, reply)
         try:
             return parse(parse_answer(reply, command))
         except ExchangeError as error:
