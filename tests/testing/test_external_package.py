@@ -88,7 +88,9 @@ def test_a_plan_is_run_with_its_pump(child, tmp_path):
     (results,) = tmp_path.glob("runs/*/results.json")
     (case,) = json.loads(results.read_text())["cases"]
     assert (case["unit"], case["outcome"]) == ("SIM-P40", "PASS")
-    assert case["measurements"]["mean_error"]["value"] == pytest.approx(2.0, abs=0.2), "what the bench file injects"
+    assert case["measurements"]["mean_error"]["value"] == pytest.approx(2.0, abs=0.2), (
+        "what the bench file injects"
+    )
     wire = next(tmp_path.glob("runs/*/wire/*pump*.log")).read_text()
     assert "01 WHO" in wire
     assert "OK MODEL=P40 SERIAL=SIM-P40 FW=2.1" in wire

@@ -61,7 +61,11 @@ class SimulatedP40:
         return f"OK MODEL=P40 SERIAL={self.serial} FW=2.1"
 
     def _range(self, _keys: dict[str, str]) -> str:
-        return "OK " + " ".join(f"{name}={low}-{high}" for name, (low, high) in RANGES.items()) + " FILL=40000000"
+        return (
+            "OK "
+            + " ".join(f"{name}={low}-{high}" for name, (low, high) in RANGES.items())
+            + " FILL=40000000"
+        )
 
     def _state(self, _keys: dict[str, str]) -> str:
         given = round(self.drive.infused_nl)
@@ -80,7 +84,9 @@ class SimulatedP40:
         return "OK"
 
     def _program(self, program: dict[str, str]) -> str:
-        return "OK " + " ".join(f"{name}={program.get(name, 0)}" for name in ("MODE", "RATE", "BOLUS", "TIME"))
+        return "OK " + " ".join(
+            f"{name}={program.get(name, 0)}" for name in ("MODE", "RATE", "BOLUS", "TIME")
+        )
 
     def _go(self, _keys: dict[str, str]) -> str:
         if self.staged["MODE"] == "STOP":
@@ -110,7 +116,9 @@ class SimulatedP40:
 
     def _events(self, keys: dict[str, str]) -> str:
         first = int(keys["FROM"])
-        entries = [f"{number}:{at_s}:{code}" for number, (at_s, code) in enumerate(self.log, 1) if number >= first]
+        entries = [
+            f"{number}:{at_s}:{code}" for number, (at_s, code) in enumerate(self.log, 1) if number >= first
+        ]
         return f"OK LIST={','.join(entries[:8]) or '-'}"
 
     def _fill(self, keys: dict[str, str]) -> str:

@@ -1,8 +1,9 @@
 """The driver is fit for a bench."""
 
 from acme_pump.driver import AcmeP40
-from rig.testing import check_driver
 from talks import TALKS
+
+from rig.testing import check_driver
 
 
 def test_driver():
