@@ -163,16 +163,19 @@ def _captured(function: Any) -> dict[str, Any]:
     return dict(inspect.getclosurevars(function).nonlocals)
 
 
+# Keys whose values no validator describes.
+WRITTEN = {
+    "profile": "path of a pump profile, from the folder of this file",
+    "groups": "list of tables, see below",
+    "steps": "table: a time of the day, then a rate",
+    "options": "table of options of the driver",
+}
+
+
 def _written(key: str, field: FieldInfo) -> str:
     """What may stand behind a key, in a few words."""
-    if key == "profile":
-        return "path of a pump profile, from the folder of this file"
-    if key == "groups":
-        return "list of tables, see below"
-    if key == "steps":
-        return "table: a time of the day, then a rate"
-    if key == "options":
-        return "table of options of the driver"
+    if key in WRITTEN:
+        return WRITTEN[key]
     if field.annotation is dict or typing.get_origin(field.annotation) is dict:
         return "table: a window, then a limit"
     if _tables_in(field.annotation):

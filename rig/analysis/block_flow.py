@@ -81,7 +81,10 @@ def fit_lines(x: Floats, y: Floats, plausible: float = CHI2_95) -> tuple[Floats,
 
 
 def fit_seen(x_seen: Floats, y: Floats, plausible: float = CHI2_95) -> tuple[Floats, Floats]:
-    """As :func:`fit_lines`, for x already in the basis of :func:`sines_of`. Each array below: (k, shares)."""
+    """As :func:`fit_lines`, for x of shape (k, n) already in the basis of :func:`sines_of`, and y of shape (n,).
+
+    Each array below is of shape (k, shares).
+    """
     n = len(y)
     sines, eigenvalues = sines_of(n)
     one, y_seen = sines.sum(axis=1), sines @ (y - np.mean(y))

@@ -1,7 +1,7 @@
 """Which requests of a patient a pump should grant: lock-out and daily maximum, counted from the grants.
 
-Source: docs/reference/rpu-1.md, section 7.2 (lock-out and count from the grant, maximum in any 86400 s); the usual
-rules of patient-controlled infusion.
+Source: docs/reference/rpu-1.md, section 7.2 (lock-out and count from the grant, maximum in any 86400 s); the rules of
+patient-controlled infusion (IEC 60601-2-24:2012 knows them for PCA pumps).
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DAY_S = 86_400.0
-SAME_S = (
-    2.0  # a pump counts whole seconds, and a request takes a moment: at the very edge either answer is right
-)
+SAME_S = 2.0  # a pump counts whole seconds, and a request takes a moment: at an edge either answer is right
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,8 @@ def _wait_for(command: list[str]) -> int:
             _pass_on(child, number)
         return child.wait()
     finally:
+        if child is not None and child.stdin is not None:
+            child.stdin.close()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -291,7 +291,7 @@ def test_low_then_empty_reservoir(room):
     assert caught.value.code == "04"
     room.wait(1)
     pump.interrogate()
-    assert [(notice.keys["ID"], notice.keys["STATE"]) for notice in pump.notices][-1] == (
+    assert [(notice.keys["ID"], notice.keys["STATE"]) for notice in pump._driver.notices][-1] == (
         "EMPTY_RESERVOIR",
         "OFF",
     )

@@ -16,6 +16,11 @@ ROOT = Path(__file__).parents[2]
 BENCH = load_bench(ROOT / "fixtures/simulated.bench.toml")
 
 
+def plan_of(text, name):
+    """A plan beside which no requirement set lies."""
+    return plan_from_text(re.sub(r"^requirements = .*\n", "", text, flags=re.MULTILINE), name)
+
+
 @pytest.mark.parametrize("plan_file", ["tests/data/short.plan.toml", "test_plans/bolus.plan.toml"])
 def test_the_uncertainty_expected_is_the_one_the_run_states(plan_file, tmp_path):
     plan = load_plan(ROOT / plan_file)
@@ -36,9 +41,7 @@ def test_the_shipped_plans_can_be_decided_on_the_simulated_bench():
 
 def test_a_window_too_short_for_the_balance_is_told_with_its_place():
     text = (ROOT / "test_plans/flow_accuracy.plan.toml").read_text("utf-8")
-    plan = plan_from_text(
-        text.replace('"330 min" = "within 20 %"', '"15 min" = "within 16 %"', 1), "p.plan.toml"
-    )
+    plan = plan_of(text.replace('"330 min" = "within 20 %"', '"15 min" = "within 16 %"', 1), "p.plan.toml")
     (warning,) = warnings_of(plan, BENCH)
     assert "case 'lowest-rate'" in warning
     assert "trumpet_15_min cannot be decided" in warning
@@ -49,7 +52,7 @@ def test_a_limit_four_times_the_uncertainty_at_least_is_no_reason_to_warn_and_le
     text = (ROOT / "test_plans/flow_accuracy.plan.toml").read_text("utf-8")
     for limit, told in (("within 3.7 %", 0), ("within 3.5 %", 1)):
         changed = text.replace('mean_error = "within 14.5 %"', f'mean_error = "{limit}"', 1)
-        warnings = warnings_of(plan_from_text(changed, "p.plan.toml"), BENCH)
+        warnings = warnings_of(plan_of(changed, "p.plan.toml"), BENCH)
         assert len(warnings) == told
         assert all("decided weakly" in warning for warning in warnings)
 
@@ -59,7 +62,7 @@ def plan_with(**changes: str):
     for before, after in changes.values():
         assert before in text
         text = text.replace(before, after, 1)
-    return plan_from_text(text, "p.plan.toml")
+    return plan_of(text, "p.plan.toml")
 
 
 def test_each_case_is_told_with_its_time_and_what_will_be_known():

@@ -12,8 +12,8 @@ CRITERION_KEYS = {
 }  # fmt: skip
 CASE_KEYS = {
     "id", "title", "procedure", "unit", "outcome", "requirements", "rationale", "started_s", "finished_s", "ended",
-    "message", "set", "measurements", "budgets", "trumpet", "doses", "portions", "witnesses", "channels", "flags", "events",
-    "criteria",
+    "message", "set", "measurements", "budgets", "trumpet", "doses", "portions", "witnesses", "channels", "flags",
+    "events", "criteria",
 }  # fmt: skip
 RUN_KEYS = {
     "schema", "run_id", "outcome", "rehearsal", "rehearsal_because", "clock", "started_utc", "finished_s", "operator",
