@@ -19,6 +19,7 @@ from rig.record.lock import BenchLock
 
 SHARE = float(os.environ.get("RIG_CAMPAIGN_SHARE", "1"))
 SILENCE_S, AT_ONCE_S = 1.0, 0.1
+NO_INSTANT = ("dead loop", "both killed")
 CLAIMED = "2 to 64 processes claim one bench"
 SIDE_BY_SIDE = 3
 SEED = 20261121
@@ -48,6 +49,9 @@ HEAD = """# Campaign of faults against guard and lock
 Written by `make campaign-guard`, seeded. Each trial is a run on a simulated pump at a pseudo-terminal; the pump tells
 when it was last seen to deliver. The short part of it (20 kills and a few of each other fault) is in `make test`. What
 the guard does and does not: [safety](../explanation.md#safety).
+
+A row with fewer trials than `tests/guard/test_campaign.py` names is from a shortened run (`RIG_CAMPAIGN_SHARE`), all of them
+from a machine that had other work too. How soon is told from the blow; where the blow has no instant, it is not told.
 
 | fault | trials | must hold | failed | slowest safe state |
 |---|---|---|---|---|
@@ -95,13 +99,13 @@ def test_campaign(places, blows, rows, fault):
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         list(pool.map(work_off, places))
-    worst_ms = math.ceil(max(latencies) * 100) * 10
+    slowest = "–" if fault in NO_INSTANT else f"{math.ceil(max(latencies) * 100) * 10} ms"
     print(
         f"{fault}: {count} trials, {len(failures)} failed, slowest {max(latencies) * 1000:.1f} ms",
         failures[:5],
     )
     must = MUST_HOLD.get(fault, ORDERLY)
-    rows[fault] = f"| {fault} | {count} | {must} | {len(failures)} | {worst_ms} ms |"
+    rows[fault] = f"| {fault} | {count} | {must} | {len(failures)} | {slowest} |"
     assert failures == []
 
 
