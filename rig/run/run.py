@@ -263,8 +263,9 @@ class Run:
         ) as error:  # our own mistake: the pump still goes to its safe state, then all is told
             ended, message, aborted = "error", f"{type(error).__name__}: {error}", error
         try:
-            self._leave_safely(unit, message or "end of the case", recorder)
+            late = self._leave_safely(unit, message or "end of the case", recorder)
             self.safe[unit.serial] = True
+            aborted = aborted or late
         except RigError as error:
             self.safe[unit.serial] = False
             unsafe = f"SAFE STATE NOT CONFIRMED: {error}"
@@ -277,12 +278,22 @@ class Run:
             raise aborted
 
     @staticmethod
-    def _leave_safely(unit: UnitUnderTest, reason: str, recorder: CaseRecorder) -> None:
-        """The safe state, even if the record takes no more: the pump comes first, the complaint second."""
+    def _leave_safely(unit: UnitUnderTest, reason: str, recorder: CaseRecorder) -> Aborted | None:
+        """The safe state, even if the record takes no more: the pump comes first, the complaint second.
+
+        An abort that is asked for in this very moment is told in the middle of it, once: then it is done again, and the
+        abort returned.
+        """
+        late: Aborted | None = None
         try:
             recorder.step("safe_state")
         finally:
-            to_safe_state(unit, reason, recorder)
+            try:
+                to_safe_state(unit, reason, recorder)
+            except Aborted as error:
+                late = error
+                to_safe_state(unit, reason, recorder)
+        return late
 
     def _refused(self, serial: str) -> str | None:
         for instrument in self._unit_file(serial).instruments:

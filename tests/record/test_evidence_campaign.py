@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import rig.record.journal
 import rig.report
 import rig.run.run
+import rig.run.session
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import plan_from_text
 from rig.errors import RigError
+from rig.record.case_recorder import CaseRecorder
 from rig.record.durable_files import write_atomically
 from rig.record.journal_reader import JournalReader, read_journal
 from rig.record.manifest import files_in
@@ -342,12 +344,12 @@ def surgery_on_records(folder, other, count, chained):
 
 @pytest.fixture
 def many_runs(make_run, close_and_seal, tmp_path):
-    """Six sealed runs of a bench in a folder, and older copies: of before the seal, and of another run."""
+    """Six sealed runs of a bench in a folder, and copies of before their seals beside it."""
     for number in range(6):
-        folder = make_run(f"run-{number}")
+        folder = make_run(f"run-{number}", runs="many")
         shutil.copytree(folder.path, tmp_path / "older" / f"run-{number}")
         close_and_seal(folder)
-    return tmp_path / "runs"
+    return tmp_path / "many"
 
 
 def surgery_on_runs(runs, count):
@@ -367,6 +369,29 @@ def surgery_on_runs(runs, count):
         shutil.rmtree(runs / name, ignore_errors=True)
         shutil.move(away, runs / name)
     return count, failed
+
+
+def test_an_abort_in_the_moment_of_leaving_keeps_no_pump_from_its_safe_state(bench, monkeypatch):
+    """Found by the campaign: a disk that was full just then."""
+    step = CaseRecorder.step
+
+    def abort_then(recorder, name, planned_s=0.0):
+        step(recorder, name, planned_s)
+        if name == "safe_state":
+            clocks[-1].abort("just now")
+
+    clocks = []
+    made = rig.run.session.clock_for
+    monkeypatch.setattr(rig.run.session, "clock_for", lambda file: clocks.append(made(file)) or clocks[-1])
+    monkeypatch.setattr(CaseRecorder, "step", abort_then)
+    _, folder, raised = bench.carried_out()
+    records = read_journal(folder / "journal.jsonl").records
+    (finished,) = [record for record in records if record["kind"] == "case_finished"]
+    states = [record for record in records if record["kind"] == "pump_state"]
+    assert (finished["ended"], finished["message"]) == ("completed", "")
+    assert (states[-1]["mode"], states[-1]["running"]) == ("stop", False)
+    assert (records[-1]["outcome"], records[-1]["reason"], str(raised)) == ("ABORTED", "just now", "just now")
+    assert verify_run(folder) == []
 
 
 def test_some_calls_that_fail(bench, monkeypatch):
