@@ -50,8 +50,8 @@ Written by `make campaign-guard`, seeded. Each trial is a run on a simulated pum
 when it was last seen to deliver. The short part of it (20 kills and a few of each other fault) is in `make test`. What
 the guard does and does not: [safety](../explanation.md#safety).
 
-A row with fewer trials than `tests/guard/test_campaign.py` names is from a shortened run (`RIG_CAMPAIGN_SHARE`), all of them
-from a machine that had other work too. How soon is told from the blow; where the blow has no instant, it is not told.
+A row with fewer trials than `tests/guard/test_campaign.py` names is from a shortened run (`RIG_CAMPAIGN_SHARE`), all
+of them from a machine that had other work too. How soon is told from the blow; where the blow has no instant, it is not told.
 
 | fault | trials | must hold | failed | slowest safe state |
 |---|---|---|---|---|
