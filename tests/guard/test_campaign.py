@@ -51,7 +51,7 @@ when it was last seen to deliver. The short part of it (20 kills and a few of ea
 the guard does and does not: [safety](../explanation.md#safety).
 
 A row with fewer trials than `tests/guard/test_campaign.py` names is from a shortened run (`RIG_CAMPAIGN_SHARE`), all
-of them from a machine that had other work too. How soon is told from the blow; where the blow has no instant, it is not told.
+of them from a machine that had other work too. How soon is told from the blow on; some blows have no instant.
 
 | fault | trials | must hold | failed | slowest safe state |
 |---|---|---|---|---|
