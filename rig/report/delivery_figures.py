@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rig.record.case_data import CaseData, Step
 from rig.report import drawing
 from rig.report.case_figures import spans, volume_unit
-from rig.report.drawing import BLACK, GREY, WIDE_MM, picture
+from rig.report.drawing import BLACK, GREY, picture
 from rig.report.series import NS_PER_H, Weighing, volume_in
 
 if TYPE_CHECKING:
@@ -46,7 +46,5 @@ def delivered(data: CaseData, weighed: Weighing, flags: Sequence[Results]) -> st
         draw,
         "time since the start of the case (h)",
         f"delivered volume ({unit})",
-        width_mm=WIDE_MM,
-        height_mm=55.0,
         legend=1,
     )

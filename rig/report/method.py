@@ -53,17 +53,26 @@ def _as_written(sources: Sources, procedure: str) -> Block:
             continue
         settings = [(key, value) for key, value in case.items() if key not in TOLD_ELSEWHERE]
         for place, (key, value) in enumerate(settings):
-            shown = (
-                ", ".join(f"{name} {part}" for name, part in value.items())
-                if isinstance(value, dict)
-                else value
-            )
             rows.append(
-                [blocks.first_of(place, case["id"]), blocks.text(wording.plain(key)), blocks.text(shown)]
+                [
+                    blocks.first_of(place, case["id"]),
+                    blocks.text(wording.plain(key)),
+                    blocks.text(_in_words(value)),
+                ]
             )
     return blocks.table(
         "Settings, as the plan writes them", ["Case", "Setting", "Value"], rows, [1.2, 1.2, 3.0]
     )
+
+
+def _in_words(value: object) -> str:
+    """A setting as the plan writes it, without brackets and quotes."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_in_words(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        between = "; " if any(isinstance(item, dict) for item in value) else ", "
+        return between.join(_in_words(item) for item in value)
+    return str(value)
 
 
 def _times(procedure: str, cases: list[Any]) -> Block:

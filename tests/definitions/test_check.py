@@ -90,7 +90,9 @@ def on_real_ports(bench: str, layer: str) -> str:
     parts = bench.split("sim://SN")
     moved = "".join(f"socket://127.0.0.1:{9000 + number}#{part}" for number, part in enumerate(parts[1:]))
     text = parts[0] + re.sub(r"#[^\"]*", "", moved)
-    return text.replace("[unit.simulated]\nrate_error = \"3 %\"\n", "").replace("seed = 7\n", f"seed = 7\n{layer}")
+    return text.replace('[unit.simulated]\nrate_error = "3 %"\n', "").replace(
+        "seed = 7\n", f"seed = 7\n{layer}"
+    )
 
 
 @pytest.mark.parametrize("layer", ["", 'if_both_die = "none"\n'])
@@ -124,7 +126,9 @@ def test_a_safe_state_that_is_switched_needs_what_switches_it(
     state: str, keys: str, said: str, spoil: Spoil, write: Write, balance_on_both: str
 ) -> None:
     profile = spoil("profile", 'safe_state = "stop"', f'safe_state = "{state}"')
-    paths = write(bench=balance_on_both.replace('serial = "SN1"\n', f'serial = "SN1"\n{keys}'), profile=profile)
+    paths = write(
+        bench=balance_on_both.replace('serial = "SN1"\n', f'serial = "SN1"\n{keys}'), profile=profile
+    )
     with pytest.raises(DefinitionError) as refused:
         load_bench(paths["bench"])
     assert said in str(refused.value)
