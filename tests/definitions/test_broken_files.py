@@ -263,6 +263,12 @@ BENCH_FAULTS = {
         "unit.SN1.profile",
         "there is no such file",
     ),
+    "profile elsewhere": (
+        '"pumps/small.toml"',
+        '"pumps/../../small.toml"' + HERE,
+        "unit.SN1.profile",
+        "leads out of the folder",
+    ),
     "profile a folder": ('"pumps/small.toml"', '"pumps"' + HERE, "unit.SN1.profile", "a folder"),
     "profile a number": ('"pumps/small.toml"', "40" + HERE, "unit.SN1.profile", "cannot stand here"),
     "no pump": (
