@@ -28,9 +28,11 @@ from pydantic.fields import FieldInfo
 import rig.analysis
 from rig.cli import COMMANDS
 from rig.definitions import fields
+from rig.definitions.battery_case import BatteryAccept, BatteryCase
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
 from rig.definitions.case_common import Accept, CommonCase, PlainAccept, WeighedCase
+from rig.definitions.disturbance_case import DisturbanceAccept, DisturbanceCase
 from rig.definitions.endurance_case import EnduranceAccept, EnduranceCase
 from rig.definitions.flex_schedule_case import ClockChange, DayGroup, FlexAccept, FlexScheduleCase
 from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
@@ -38,17 +40,21 @@ from rig.definitions.flow_presets import PRESETS
 from rig.definitions.instruments import (
     Auxiliaries,
     BalanceInstrument,
+    CurrentInstrument,
     FlowInstrument,
     InstrumentFile,
+    PressureInstrument,
     SimulatedUnit,
 )
 from rig.definitions.limits import ALL_FORMS
+from rig.definitions.occlusion_case import OcclusionAccept, OcclusionCase
 from rig.definitions.patient_bolus_case import PatientAccept, PatientBolusCase
 from rig.definitions.periodic_bolus_case import PeriodicAccept, PeriodicBolusCase
 from rig.definitions.plan_file import PlanTable
 from rig.definitions.priming_case import Catheter, PrimingAccept, PrimingCase
 from rig.definitions.pump_profile import PumpTable
 from rig.definitions.refill_cycle_case import RefillAccept, RefillCycleCase
+from rig.definitions.still_case import StillAccept, StillCase
 from rig.definitions.tables import Table
 from rig.definitions.unit_file import UnitFile
 from rig.errors import DefinitionError
@@ -92,6 +98,25 @@ MEANING = {
     (EnduranceAccept, "drift"): "error of the last portion less that of the first",
     (EnduranceAccept, "rates"): "whenever the pump is asked, it shows the rate of the schedule",
     (EnduranceAccept, "log"): "the pump's log holds what it was told, and nothing else",
+    (OcclusionAccept, "time_to_alarm"): "from the closing of the line to the alarm",
+    (OcclusionAccept, "alarm_pressure"): "rise of the pressure in the line at the alarm",
+    (OcclusionAccept, "released_volume"): "what comes when the line is opened, weighed",
+    (StillAccept, "flow_at_rest"): "mean flow of the stopped pump, line open; backwards is negative",
+    (DisturbanceAccept, "time_to_alarm"): "from when the rotor was held to the alarm of a stalled motor",
+    (DisturbanceAccept, "recovery"): "from the end of it until the pump says it runs, and stays so",
+    (DisturbanceAccept, "program"): "what the pump says its program is afterwards",
+    (DisturbanceAccept, "log"): "the pump's log holds stall and recovery, or the reset",
+    (
+        DisturbanceAccept,
+        "mean_error",
+    ): "deviation of the delivery before or after it, whichever is further off",
+    (DisturbanceAccept, "clock_drift"): "the pump's clock against the rig's, over the case",
+    (BatteryAccept, "current_stopped"): "mean current, pump stopped",
+    (BatteryAccept, "current_running"): "the largest mean current at any of `rates`",
+    (BatteryAccept, "life"): "`capacity` over the current at the first of `rates`",
+    (BatteryAccept, "replacement_voltage"): "where the replacement indicator comes",
+    (BatteryAccept, "end_voltage"): "where the end of service comes",
+    (BatteryAccept, "service_after_replacement"): "from the one to the other",
     (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
     (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
     (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
@@ -127,6 +152,16 @@ LEFT_OUT = {
     (BenchTable, "volume_max"): "no limit but the reservoir",
     (BenchTable, "disagreement_max"): "not looked at",
     (SimulatedUnit, "stall_at"): "never",
+    (SimulatedUnit, "occlusion_pressure"): "never",
+    (PressureInstrument, "accuracy"): "taken for nothing",
+    (CurrentInstrument, "accuracy_of_value"): "taken for nothing",
+    (WeighedCase, "line_valve"): "the line stays open",
+    (WeighedCase, "channels_on"): "none",
+    (WeighedCase, "bath_temperature"): "the bath stays as it is",
+    (DisturbanceCase, "channel"): "the supply, or a command",
+    (DisturbanceCase, "voltage"): "the supply is left alone",
+    (BatteryCase, "capacity"): "no life is computed",
+    (BatteryCase, "voltages"): "the voltage does not fall",
     (SimulatedUnit, "stall_for"): "for good",
 }
 
@@ -425,12 +460,22 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "refill-accept": lambda: table_of(RefillAccept),
     "endurance": lambda: table_of(EnduranceCase, without=WeighedCase),
     "endurance-accept": lambda: table_of(EnduranceAccept),
+    "occlusion": lambda: table_of(OcclusionCase, without=CommonCase),
+    "occlusion-accept": lambda: table_of(OcclusionAccept),
+    "still": lambda: table_of(StillCase, without=CommonCase),
+    "still-accept": lambda: table_of(StillAccept),
+    "disturbance": lambda: table_of(DisturbanceCase, without=WeighedCase),
+    "disturbance-accept": lambda: table_of(DisturbanceAccept),
+    "battery": lambda: table_of(BatteryCase, without=CommonCase),
+    "battery-accept": lambda: table_of(BatteryAccept),
     "bench": lambda: table_of(BenchTable),
     "unit": lambda: table_of(UnitFile, without=Auxiliaries),
     "auxiliaries": lambda: table_of(Auxiliaries),
     "instrument": lambda: table_of(InstrumentFile),
     "balance": lambda: table_of(BalanceInstrument, without=InstrumentFile),
     "flow": lambda: table_of(FlowInstrument, without=InstrumentFile),
+    "pressure": lambda: table_of(PressureInstrument, without=InstrumentFile),
+    "current": lambda: table_of(CurrentInstrument, without=InstrumentFile),
     "simulated": lambda: table_of(SimulatedUnit),
     "pump": lambda: table_of(PumpTable),
     "flow-presets": presets_table,

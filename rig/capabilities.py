@@ -215,9 +215,9 @@ class UnitUnderTest:
 
     ``safe_state`` and ``low_reservoir_nl`` (content at which its alarm comes) are what its profile declares;
     ``switched`` is what diverts its flow or cuts its power, where that is its safe state.
-    ``monitors`` and ``valves`` by role, the unit's own and those it shares with the others of the bench.
-    ``flow_buffered``: the flow sensor need not be read for each sample. ``pump_asked_every_s``: how often the pump is
-    interrogated while a case runs; None: only where a step ends.
+    ``monitors`` by role, ``valves``, ``supply`` and ``bath``: the unit's own and those it shares with the others.
+    ``flow_buffered``: the flow sensor need not be read for each sample. ``pump_asked_every_s``: how often the pump
+    is interrogated while a case runs; None: only where a step ends.
     """
 
     serial: str
@@ -228,6 +228,8 @@ class UnitUnderTest:
     low_reservoir_nl: int = 0
     monitors: Mapping[str, WatchedMonitor] = field(default_factory=dict)
     valves: Valves | None = None
+    supply: PowerSupply | None = None
+    bath: Thermostat | None = None
     switched: SafetySwitch | None = None
     pump_asked_every_s: float | None = 300.0
     flow_buffered: bool = True

@@ -109,6 +109,7 @@ KINDS: dict[str, Kind] = {
     "current": Kind(
         "an electric current", "A", {"A": Fraction(1), "mA": Fraction(1, 1000), "uA": Fraction(1, 10**6)}
     ),
+    "charge": Kind("an electric charge", "Ah", {"Ah": Fraction(1), "mAh": Fraction(1, 1000)}),
     "compliance": Kind(
         "a compliance",
         "mL/kPa",

@@ -9,16 +9,16 @@ from rig.clock import NS_PER_S, Clock, ns_from_s
 from rig.readings import ChannelReading
 
 READ_EVERY_S = 60.0
-FRESH_FOR_NS = 5 * NS_PER_S  # units of one bench begin their cases together
+FRESH_FOR_NS = 5 * NS_PER_S  # units of one bench begin their cases together; of a unit's own nobody else asks
 LOOKED_AGAIN_AFTER_S = 0.05
 
 
 class SharedReading:
     """Hands out the last reading while it is fresh, and lets one unit at a time ask for the next."""
 
-    def __init__(self, monitor: Monitor, clock: Clock) -> None:
+    def __init__(self, monitor: Monitor, clock: Clock, fresh_for_ns: int = FRESH_FOR_NS) -> None:
         self.every_s: float | None = getattr(monitor, "READ_EVERY_S", READ_EVERY_S)
-        self._monitor, self._clock = monitor, clock
+        self._monitor, self._clock, self._fresh_for_ns = monitor, clock, fresh_for_ns
         self._last: ChannelReading | None = None
         self._being_read = False
         self._lock = Lock()  # for the flag only: never held while the clock runs
@@ -28,7 +28,7 @@ class SharedReading:
         while not self._may_ask():
             self._clock.sleep_until_ns(self._clock.now_ns() + ns_from_s(LOOKED_AGAIN_AFTER_S))
         try:
-            if self._last is None or self._clock.now_ns() - self._last.t_ns > FRESH_FOR_NS:
+            if self._last is None or self._clock.now_ns() - self._last.t_ns > self._fresh_for_ns:
                 self._last = self._monitor.read()
             return self._last
         finally:

@@ -11,7 +11,16 @@ from rig.bench.interlock import BenchLimits, Interlock, Watchman
 from rig.bench.interlocked import interlocked
 from rig.bench.monitors import SharedReading
 from rig.bench.options import driver_arguments
-from rig.capabilities import Balance, FlowSensor, InfusionPump, Instrument, UnitUnderTest, Valves
+from rig.capabilities import (
+    Balance,
+    FlowSensor,
+    InfusionPump,
+    Instrument,
+    PowerSupply,
+    Thermostat,
+    UnitUnderTest,
+    Valves,
+)
 from rig.clock import Clock
 from rig.clock.virtual import VirtualClock
 from rig.clock.wall import WallClock
@@ -181,7 +190,7 @@ def open_bench(
         interlocks: dict[str, Interlock] = {}
         for unit in chosen:
             own = {file.role: opened_driver(unit.serial, file) for file in unit.instruments}
-            own_watched = {role: SharedReading(own[role], clock) for role in MONITORS if role in own}
+            own_watched = {role: SharedReading(own[role], clock, 0) for role in MONITORS if role in own}
             bare = _unit(unit, {**shared, **own}, {**watched, **own_watched})
             interlocks[unit.serial] = Interlock(unit.serial, BenchLimits.of(bench), clock)
             units.append(interlocked(bare, interlocks[unit.serial]))
@@ -207,6 +216,8 @@ def _unit(unit: UnitFile, drivers: dict[str, Any], monitors: dict[str, SharedRea
         low_reservoir_nl=nl_from_ml(unit.profile.low_reservoir_ml),
         monitors=monitors,
         valves=cast(Valves | None, drivers.get("valves")),
+        supply=cast(PowerSupply | None, drivers.get("supply")),
+        bath=cast(Thermostat | None, drivers.get("bath")),
         switched=safety_switch(unit.profile.safe_state, drivers, unit.safe_channel, unit.safe_on),
         flow_buffered=getattr(drivers.get("flow"), "BUFFERED", True),
         pump_asked_every_s=getattr(drivers["pump"], "ASK_EVERY_S", PUMP_ASKED_EVERY_S),

@@ -64,7 +64,7 @@ class BolusCase(WeighedCase):
     @property
     def duration_s(self) -> float:
         """Planned time: rest and blank, all boluses, rest and blank."""
-        return 2 * (self.relax_s + self.blank_s) + self.count * self.interval_s
+        return self.blanks_s + self.count * self.interval_s
 
     @property
     def volume_ml(self) -> float:

@@ -10,6 +10,9 @@ from pydantic import Field
 
 from rig.definitions.fields import (
     AnyLimit,
+    BathC,
+    Channel,
+    Channels,
     DurationOrNoneS,
     DurationS,
     Ident,
@@ -98,6 +101,11 @@ class CommonCase(Table):
     )
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """Instruments beside the pump without which this case cannot be carried out."""
+        return self.needs
+
+    @property
     def criteria(self) -> tuple[Criterion, ...]:
         """What the case is judged by."""
         raise NotImplementedError
@@ -130,7 +138,7 @@ class CommonCase(Table):
 class WeighedCase(CommonCase):
     """A case that weighs a delivery between two evaporation blanks."""
 
-    needs = ("balance",)
+    needs: ClassVar[tuple[str, ...]] = ("balance",)
 
     relax_s: DurationOrNoneS = Field(
         USUAL_RELAX_S,
@@ -143,6 +151,37 @@ class WeighedCase(CommonCase):
         description="time in which the evaporation is weighed, pump stopped, before and after",
         examples=['"4 h"'],
     )
+
+    line_valve: Channel | None = Field(
+        None, description="channel of the valve that closes the line, closed while evaporation is weighed"
+    )
+    channels_on: Channels = Field(
+        (),
+        description="channels of the valves that are on through the case, such as one to a vessel higher up",
+    )
+    bath_temperature_c: BathC | None = Field(
+        None, alias="bath_temperature", description="what the bath is set to", examples=['"40 degC"']
+    )
+    warm_up_s: DurationOrNoneS = Field(
+        7200.0, alias="warm_up", description="wait after the bath was set", examples=['"2 h"']
+    )
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Those of the procedure, and what the conditions of this case need."""
+        valves = ("valves",) if self.line_valve is not None or self.channels_on else ()
+        bath = ("bath",) if self.bath_temperature_c is not None else ()
+        return tuple(dict.fromkeys((*self.needs, *valves, *bath)))
+
+    @property
+    def preparing_s(self) -> float:
+        """Planned time before the first blank's rest: the bath."""
+        return self.warm_up_s if self.bath_temperature_c is not None else 0.0
+
+    @property
+    def blanks_s(self) -> float:
+        """Planned time of conditions, rests and blanks together."""
+        return self.preparing_s + 2 * (self.relax_s + self.blank_s)
 
     @property
     def blank_every_s(self) -> float:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from rig.definitions.battery_case import BatteryCase
 from rig.definitions.bolus_case import BolusCase
 from rig.definitions.case_common import CommonCase
+from rig.definitions.disturbance_case import DisturbanceCase
 from rig.definitions.endurance_case import EnduranceCase
 from rig.definitions.flex_schedule_case import FlexScheduleCase
 from rig.definitions.flow_accuracy_case import FlowAccuracyCase
+from rig.definitions.occlusion_case import OcclusionCase
 from rig.definitions.patient_bolus_case import PatientBolusCase
 from rig.definitions.periodic_bolus_case import PeriodicBolusCase
 from rig.definitions.priming_case import PrimingCase
 from rig.definitions.refill_cycle_case import RefillCycleCase
+from rig.definitions.still_case import StillCase
 
 __all__ = [
     "PROCEDURES",
+    "BatteryCase",
     "BolusCase",
     "Case",
+    "DisturbanceCase",
     "EnduranceCase",
     "FlexScheduleCase",
     "FlowAccuracyCase",
+    "OcclusionCase",
     "PatientBolusCase",
     "PeriodicBolusCase",
     "PrimingCase",
     "RefillCycleCase",
+    "StillCase",
 ]
 
 # Every case is a CommonCase; what only one procedure has is asked of its own model.
@@ -37,4 +45,8 @@ PROCEDURES: dict[str, type[CommonCase]] = {
     "priming": PrimingCase,
     "refill_cycle": RefillCycleCase,
     "endurance": EnduranceCase,
+    "occlusion": OcclusionCase,
+    "still": StillCase,
+    "disturbance": DisturbanceCase,
+    "battery": BatteryCase,
 }

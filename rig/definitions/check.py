@@ -60,8 +60,8 @@ def _problems(
 ) -> Iterator[Contradiction]:
     """Why ``case`` cannot be carried out on ``unit``; most up to its end, in all and from the reservoir."""
     where = bench.source.where(unit.serial)
-    for role in case.needs:
-        if role not in {item.role for item in unit.instruments}:
+    for role in case.roles:
+        if role not in {item.role for item in (*unit.instruments, *bench.shared.auxiliaries)}:
             hint = f"add [unit.{role}] there, or leave the case out"
             yield (
                 ("procedure",),

@@ -147,7 +147,7 @@ class FlowAccuracyCase(WeighedCase):
     @property
     def duration_s(self) -> float:
         """Planned time: rest and blank, settling, analysis period, rest and blank."""
-        return 2 * (self.relax_s + self.blank_s) + self.settle_s + self.sample_for_s
+        return self.blanks_s + self.settle_s + self.sample_for_s
 
     @property
     def volume_ml(self) -> float:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rig.definitions.fields import (
+    ComplianceMlKpa,
     DurationOrNoneS,
     DurationS,
     FlowNlMin,
@@ -19,6 +20,7 @@ from rig.definitions.fields import (
     Option,
     Percent,
     PercentOfAny,
+    PressureKpa,
     RateMlH,
     RelativePpm,
     TemperatureC,
@@ -135,15 +137,23 @@ class FlowInstrument(InstrumentFile):
 
 
 class PressureInstrument(InstrumentFile):
-    """A pressure transmitter in the line."""
+    """A pressure transmitter in the line. ``accuracy_kpa``: half width."""
 
     role = "pressure"
 
+    accuracy_kpa: PressureKpa | None = Field(
+        None, alias="accuracy", description="half width of its error", examples=['"0.3 kPa"']
+    )
+
 
 class CurrentInstrument(InstrumentFile):
-    """A meter of the pump's battery current."""
+    """A meter of the pump's battery current. ``accuracy_of_value_pct``: half width."""
 
     role = "current"
+
+    accuracy_of_value_pct: Percent | None = Field(
+        None, alias="accuracy_of_value", description="half width of its error", examples=['"0.1 %"']
+    )
 
 
 class SupplyInstrument(InstrumentFile):
@@ -206,6 +216,12 @@ class SimulatedUnit(Table):
     evaporation_g_h: MassRateGH = Field(0.0, alias="evaporation", description="what evaporates")
     compliance_time_s: DurationOrNoneS = Field(
         0.0, alias="compliance_time", description="time constant of the elastic tube"
+    )
+    line_compliance_ml_kpa: ComplianceMlKpa = Field(
+        0.001, alias="line_compliance", description="volume that the closed line takes up for its pressure"
+    )
+    occlusion_kpa: PressureKpa | None = Field(
+        None, alias="occlusion_pressure", description="pressure at which a bench pump alarms"
     )
     ripple_pct: Percent = Field(0.0, alias="ripple", description="amplitude of the ripple of the flow")
     ripple_volume_nl: VolumeNl = Field(

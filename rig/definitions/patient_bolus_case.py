@@ -85,7 +85,7 @@ class PatientBolusCase(WeighedCase):
     @property
     def duration_s(self) -> float:
         """Planned time: rest and blank, sampling, rest and blank."""
-        return 2 * (self.relax_s + self.blank_s) + self.sample_for_s
+        return self.blanks_s + self.sample_for_s
 
     @property
     def volume_ml(self) -> float:

@@ -73,7 +73,7 @@ class PeriodicBolusCase(WeighedCase):
     @property
     def duration_s(self) -> float:
         """Planned time: rest and blank, all boluses, rest and blank."""
-        return 2 * (self.relax_s + self.blank_s) + self.sample_s
+        return self.blanks_s + self.sample_s
 
     @property
     def volume_ml(self) -> float:

@@ -113,11 +113,13 @@ def judge_case(
     """One entry of ``cases`` in results.json, JSON-able: what one case on one unit showed, and the
     verdicts.
     """
-    found = FINDERS[case.procedure](data, case, unit, bench, plan.reference_temperature_c)
+    reference_c = getattr(case, "bath_temperature_c", None) or plan.reference_temperature_c
+    found = FINDERS[case.procedure](data, case, unit, bench, reference_c)
     seen = {(flag.name, flag.start_ns) for flag in found.flags}
     gaps = [flag for flag in interruption_flags(data) if (flag.name, flag.start_ns) not in seen]
     found.flags = [*_recorded_flags(data), *gaps, *found.flags, *_calibration_flags(data, unit, run)]
-    found.flags += _temperature_flags(data, bench, plan)
+    if reference_c == plan.reference_temperature_c:
+        found.flags += _temperature_flags(data, bench, plan)
     criteria = [_criterion(criterion, data, found) for criterion in case.criteria]
     found.flags += capability_flags(criteria, data.started_ns, data.finished_ns)
     budgets = {name: budget_table(budget) for name, budget in found.budgets.items()}

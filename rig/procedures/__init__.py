@@ -11,14 +11,18 @@ from typing import Any
 
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock
+from rig.procedures.battery import battery
 from rig.procedures.bolus import bolus
+from rig.procedures.disturbance import disturbance
 from rig.procedures.endurance import endurance
 from rig.procedures.flex_schedule import flex_schedule
 from rig.procedures.flow_accuracy import flow_accuracy
+from rig.procedures.occlusion import occlusion
 from rig.procedures.patient_bolus import patient_bolus
 from rig.procedures.periodic_bolus import periodic_bolus
 from rig.procedures.priming import priming
 from rig.procedures.refill_cycle import refill_cycle
+from rig.procedures.still import still
 from rig.record.case_recorder import CaseRecorder
 
 Procedure = Callable[[UnitUnderTest, Any, CaseRecorder, Clock], None]
@@ -32,4 +36,8 @@ PROCEDURES: dict[str, Procedure] = {
     "priming": priming,
     "refill_cycle": refill_cycle,
     "endurance": endurance,
+    "occlusion": occlusion,
+    "still": still,
+    "disturbance": disturbance,
+    "battery": battery,
 }

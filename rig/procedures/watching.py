@@ -8,7 +8,8 @@ from rig.capabilities import RefreshedPump, UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.case_common import WeighedCase
 from rig.errors import DeviceError, LimitRefused, RigError
-from rig.readings import MassReading, Prescription, PumpEvent, PumpState
+from rig.procedures.conditions import bath_of, close_line, refuse_unless_warm, set_channels
+from rig.readings import ChannelReading, MassReading, Prescription, PumpEvent, PumpState
 from rig.record.case_recorder import CaseRecorder
 
 LOOKED_AT_LEAST_EVERY_S = 300.0
@@ -28,6 +29,8 @@ class Watch:
     asked_ns: int = 0  # when the pump was asked last
     refreshed_ns: int = 0  # when it last heard from the rig, for one that must
     monitored_ns: dict[str, int] = field(default_factory=dict)  # by role, when each monitor was read last
+    shown: dict[str, ChannelReading] = field(default_factory=dict)  # by role, what was read last
+    prepared: WeighedCase | None = None  # whose conditions are set
     silent: set[str] = field(default_factory=set)  # roles of monitors that did not answer
 
     def __post_init__(self) -> None:
@@ -84,14 +87,31 @@ class Watch:
 
     def blank(self, which: str, case: WeighedCase) -> None:
         """The steps "relax_…" and "blank_…": pump stopped, at rest, then weighed to see what evaporates."""
+        if not self.prepared:
+            self._prepare(case)
         self.recorder.step(f"relax_{which}", case.relax_s)
         self.unit.pump.stop("evaporation blank")
         self.rest(case.relax_s)
         self.recorder.step(f"blank_{which}", case.blank_s)
+        close_line(self.unit, case, True)
         self.weigh_for(case.blank_s, case.blank_every_s)
+        close_line(self.unit, case, False)
+
+    def _prepare(self, case: WeighedCase) -> None:
+        """The conditions the case asks for, before anything is delivered."""
+        self.prepared = case
+        set_channels(self.unit, case, True)
+        if case.bath_temperature_c is not None:
+            self.recorder.step("warm_up", case.warm_up_s)
+            bath_of(self.unit).set_temperature(case.bath_temperature_c)
+            bath_of(self.unit).switch(True)
+            self.rest(case.warm_up_s)
+            refuse_unless_warm(self.unit, case.bath_temperature_c)
 
     def end(self) -> None:
-        """The monitors read once more, the flow sensor stopped."""
+        """The monitors read once more, the flow sensor stopped, valves that were on through the case off."""
+        if self.prepared:
+            set_channels(self.unit, self.prepared, False)
         self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.stop()
@@ -101,7 +121,8 @@ class Watch:
         for role in roles:
             asked_ns = self.monitored_ns[role] = self.clock.now_ns()
             try:
-                self.recorder.channels(role, self.unit.monitors[role].read())
+                self.shown[role] = self.unit.monitors[role].read()
+                self.recorder.channels(role, self.shown[role])
             except RigError as error:
                 if role not in self.silent:
                     self.silent.add(role)
@@ -110,6 +131,12 @@ class Watch:
                     )
             else:
                 self.silent.discard(role)
+
+    def line_pressure_kpa(self) -> float | None:
+        """The pressure in the line, recorded; None where it was not read."""
+        self.read_monitors(["pressure"])
+        shown = self.shown.get("pressure")
+        return None if shown is None or "pressure" in self.silent else shown.values.get("line_pressure_kpa")
 
     def rest(self, duration_s: float) -> None:
         """Wait for ``duration_s`` without weighing, watching flow sensor and pump."""

@@ -158,4 +158,59 @@ PROCEDURES = {
             SAFE,
         ),
     ),
+    "occlusion": ProcedureWords(
+        "occlusion",
+        "After IEC 60601-2-24:2012, 201.12.4.4 (time to the occlusion alarm, pressure, bolus released).",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump delivers; then a valve closes the line. Pump and pressure transmitter are asked every few "
+            "seconds until the pump alarms, the pressure reaches the plan's bound, or the wait is over.",
+            "The pump is stopped with the line still closed, the balance is read, the line is opened, and what "
+            "comes out is weighed.",
+            "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again.",
+            SAFE,
+        ),
+    ),
+    "still": ProcedureWords(
+        "flow of the stopped pump",
+        "No standard gives a method; IEC 60601-2-24:2012, 201.12.4.1 and 201.12.4.3 ask for protection against free "
+        "flow and reverse flow.",
+        (
+            IDENTIFIED,
+            "With the pump stopped and the line closed by a valve, the balance is read at equal intervals: the "
+            "evaporation blank before. No flow can be taken for evaporation.",
+            "The pump delivers and is stopped. With the line open, the balance is read at equal intervals.",
+            "The line is closed, and the evaporation blank is weighed again.",
+            SAFE,
+        ),
+    ),
+    "disturbance": ProcedureWords(
+        "disturbance and recovery",
+        "No standard gives a method; ISO 14708-4 asks for protection against magnetic fields and for safe behaviour "
+        "after a failure of power.",
+        (
+            IDENTIFIED,
+            BLANK_BEFORE,
+            "The pump is programmed, the prescription read back, and its delivery weighed.",
+            "At the planned time a magnet is held to the pump, its power is taken away, or it is reset, for as long "
+            "as the plan says; then it is undone. The pump is asked every few seconds, as far as it answers, until "
+            "it should have recovered; then its program is read back.",
+            "The delivery is weighed again; before and after are compared with the rate, what lies between is not.",
+            "The pump is stopped, the tubing relaxes, and the evaporation blank is weighed again.",
+            SAFE,
+        ),
+    ),
+    "battery": ProcedureWords(
+        "battery",
+        "No standard gives a method; ISO 14708-4 asks for an indicator before the end of service.",
+        (
+            "The pump and the meters are asked who they are. A source-meter stands in the place of the battery.",
+            "The current is read with the pump stopped and at each rate; the life is the rated charge over the "
+            "current at the first rate.",
+            "The voltage is lowered in steps; at each the pump is asked for its alarms. Where the plan says so, the "
+            "last voltage is kept until the end of service.",
+            SAFE,
+        ),
+    ),
 }

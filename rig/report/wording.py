@@ -42,6 +42,21 @@ CRITERIA = {
     "bridge_drug": "drug of the bridge",
     "resumed": "return to the program",
 }
+CRITERIA |= {
+    "time_to_alarm": "time to the alarm",
+    "alarm_pressure": "pressure at the alarm",
+    "released_volume": "volume released",
+    "flow_at_rest": "flow of the stopped pump",
+    "recovery": "time to recover",
+    "program": "the pump's program",
+    "clock_drift": "drift of the clock",
+    "current_stopped": "current, stopped",
+    "current_running": "current, running",
+    "life": "life of the battery",
+    "replacement_voltage": "voltage at the replacement indicator",
+    "end_voltage": "voltage at the end of service",
+    "service_after_replacement": "from replacement indicator to end of service",
+}
 MEANINGS = {
     "mean_error": "mean rate in the analysis period (bolus: mean dose) against the programmed one, by weighing",
     "alarms": "alarms the pump raised during the case",
@@ -68,6 +83,21 @@ MEANINGS |= {
     "bridge_drug": "drug that left the line in the bridge, old and new, against the old drug it held",
     "resumed": "states of the pump after the bridge other than its program",
     "day_volume": "the day (by the pump's clock) whose delivered volume is furthest from the programmed one",
+}
+MEANINGS |= {
+    "time_to_alarm": "from the closing of the line, or from when the rotor was held, to the pump's alarm",
+    "alarm_pressure": "how far the pressure in the closed line had risen when the pump alarmed",
+    "released_volume": "what comes out of the line when it is opened after the alarm, by weighing",
+    "flow_at_rest": "mean flow with the pump stopped and the line open, by weighing; backwards is negative",
+    "recovery": "from the end of the disturbance until the pump says that it runs, without an alarm of its motor",
+    "program": "the program the pump says it has after the disturbance",
+    "clock_drift": "the pump's clock against that of the rig, over the whole case",
+    "current_stopped": "mean current from the battery with the pump stopped",
+    "current_running": "the largest mean current from the battery at any of the rates",
+    "life": "rated charge over the current at the first rate; what a battery loses by itself is not in it",
+    "replacement_voltage": "between which two voltages the replacement indicator came",
+    "end_voltage": "between which two voltages the end of service came",
+    "service_after_replacement": "time the pump goes on after the replacement indicator",
 }
 ALARMS = {
     "MOTOR_STALL": "motor stall",

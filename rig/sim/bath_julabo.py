@@ -14,7 +14,7 @@ From memory, to be confirmed at a real bath: that an error is told by ``status``
 order does not clear it.
 
 NOT modelled: heating and cooling power, overshoot, external sensors, warning limits, control parameters, addresses of
-RS-485, the handshake; that the bath warms the fluid of any pump.
+RS-485, the handshake; the way the pumps' temperature follows the set point (it is there at once).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SimulatedJulabo:
     """A bath. Plain attributes: ``setpoint_c``, ``running``, ``remote`` (else its keys rule), ``lowest_c`` and
     ``highest_c`` (what it can do), ``low_limit_c`` and ``high_limit_c`` (what its user allows), ``time_constant_s``,
     ``loss_time_s``, ``alarm`` (such as "-01 LOW LEVEL ALARM": the bath rests), ``version``, ``processing_s``,
-    ``silent``; faults of the line in ``line``.
+    ``silent``, ``warms``: told a new set point; faults of the line in ``line``.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class SimulatedJulabo:
         setpoint_c: float = 20.0,
         baud: int = 4800,
     ) -> None:
+        self.warms: Callable[[float], None] = lambda _temperature_c: None
         self.clock, self.line, self.room_c = clock, SerialLine(clock, baud, "7E1"), room_c
         self.version = "SIMULATED CORIO CD V 1.0"
         self.lowest_c, self.highest_c = -20.0, 150.0
@@ -91,6 +92,7 @@ class SimulatedJulabo:
     def setpoint_c(self, temperature_c: float) -> None:
         self.temperature_c = self.temperature_c
         self._setpoint_c = temperature_c
+        self.warms(temperature_c)
 
     @property
     def running(self) -> bool:

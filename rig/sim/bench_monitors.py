@@ -1,7 +1,10 @@
 """What stands beside pump, balance and flow sensor, set up as the bench file says.
 
-Wiring: the meters are in the lead of the unit's battery, the pressure transmitter in its line, and the first relay of
-a board of the unit's own closes its outlet. Boards and meters that several units share are connected to nothing.
+Wiring: the meters are in the lead of the unit's battery, the pressure transmitter in its line. Of a board of the unit's
+own the first relay closes its outlet, the second holds a magnet to the pump (which stands still), the third leads the
+outlet to a vessel 100 mmHg above the pump, the fourth to one as far below. The supply feeds the pump from when its
+output is first switched on: off again, or below what the pump needs, it is without power. The bath warms all units.
+Boards and meters that several units share are connected to nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +16,17 @@ from rig.sim.bath_julabo import SimulatedJulabo
 from rig.sim.current_keithley_dmm6500 import SimulatedDmm6500
 from rig.sim.current_keysight_34465a import SimulatedKeysight34465A
 from rig.sim.environment_vaisala_ptu300 import SimulatedPtu300
+from rig.sim.infusion_drive import InfusionDrive
 from rig.sim.metering import battery_load, pump_inside
 from rig.sim.place import Place
 from rig.sim.pressure_keller import SimulatedKeller
+from rig.sim.pump_rpu1 import SimulatedPump
 from rig.sim.supply_keithley_2450 import SimulatedKeithley2450
 from rig.sim.valves_gpio_serial import SimulatedRelayModule
 from rig.sim.valves_scpi import SimulatedSwitchUnit
 
 FIRST_CHANNEL, FIRST_RELAY = 101, 0
+HEAD_KPA = 13.3322  # 100 mmHg
 
 
 def keysight_34465a(place: Place) -> SimulatedKeysight34465A:
@@ -40,8 +46,13 @@ def keithley_2450(place: Place) -> SimulatedKeithley2450:
     inside = pump_inside(place)
 
     def feeds(volts: float | None) -> None:
-        if inside is not None:
-            inside.battery.supplied_mv = None if volts is None else 1000 * volts
+        if inside is None or (volts is None and inside.battery.supplied_mv is None):
+            return
+        if volts is None or 1000 * volts < inside.battery.brown_out_mv:
+            inside.lose_power()
+        else:
+            inside.battery.supplied_mv = 1000 * volts
+            inside.regain_power()
 
     return SimulatedKeithley2450(
         place.clock, battery_load(place), place.random("supply"), feeds=feeds, serial=place.serial("-V")
@@ -81,20 +92,35 @@ def vaisala_ptu300(place: Place) -> SimulatedPtu300:
 
 
 def switch_unit(place: Place) -> SimulatedSwitchUnit:
-    return SimulatedSwitchUnit(
-        place.clock, moved=_closes_outlet(place, FIRST_CHANNEL), serial=place.serial("-R")
-    )
+    return SimulatedSwitchUnit(place.clock, moved=_moves(place, FIRST_CHANNEL), serial=place.serial("-R"))
 
 
 def relay_module(place: Place) -> SimulatedRelayModule:
-    return SimulatedRelayModule(place.clock, moved=_closes_outlet(place, FIRST_RELAY))
+    return SimulatedRelayModule(place.clock, moved=_moves(place, FIRST_RELAY))
 
 
-def _closes_outlet(place: Place, channel: int) -> Callable[[int, bool], None]:
+def _moves(place: Place, first: int) -> Callable[[int, bool], None]:
+    """What the relays of a board do, ``first`` being the channel of the first."""
     fluid = place.world.fluid
 
-    def moved(which: int, is_on: bool) -> None:
-        if which == channel and fluid is not None:
+    def moved(channel: int, is_on: bool) -> None:
+        relay = channel - first
+        if fluid is None or relay not in range(4):
+            return
+        if relay == 0:
             fluid.outlet_closed = is_on
+        elif relay == 1:
+            _hold(place.world.devices.get("pump"), is_on)
+        else:
+            pressure_kpa = HEAD_KPA if relay == 2 else -HEAD_KPA
+            fluid.back_pressure_kpa = pressure_kpa if is_on else 0.0
 
     return moved
+
+
+def _hold(pump: object, held: bool) -> None:
+    """A magnet at the rotor of an implantable pump; the plunger of a bench pump held fast."""
+    if isinstance(pump, SimulatedPump):
+        pump.unit.rotor_held = held
+    elif isinstance(drive := getattr(pump, "drive", None), InfusionDrive):
+        drive.jammed = held

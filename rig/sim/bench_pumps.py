@@ -77,10 +77,12 @@ def _fill_nl(place: Place) -> float:
 
 
 def _set_up(drive: InfusionDrive, place: Place) -> None:
-    """Near end as the profile says; the stall that is injected."""
+    """Near end as the profile says; the pressure of its alarm, and the stall that is injected."""
     unit, injected = place.world.unit, place.world.injected
     if unit is not None:
         drive.near_end_nl = unit.profile.low_reservoir_ml * NL_PER_ML
+    if injected.occlusion_kpa is not None:
+        drive.occlusion_kpa = injected.occlusion_kpa
     if injected.stall_at_s is not None:
         for_ns = None if injected.stall_for_s is None else round(injected.stall_for_s * NS_PER_S)
         drive.jam_at(round(injected.stall_at_s * NS_PER_S), for_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import SHARED, InstrumentFile, SimulatedUnit
 from rig.errors import DefinitionError
+from rig.sim.bath_julabo import SimulatedJulabo
 from rig.sim.fluid import FluidPath
 from rig.sim.line import WorldClock
 from rig.sim.mechanisms import mechanism_named
@@ -103,12 +105,19 @@ def simulate(bench: BenchFile, clock: WorldClock) -> SimulatedBench:
     shared = World(bench, clock, room, SHARED)
     for file in bench.shared.auxiliaries:
         _stand(shared, file)
+    if isinstance(bath := shared.devices.get("bath"), SimulatedJulabo):
+        bath.warms = partial(_warm, [unit.fluid for unit in units.values()])
     return SimulatedBench(units, shared.devices, room)
+
+
+def _warm(fluids: list[FluidPath], temperature_c: float) -> None:
+    for fluid in fluids:
+        fluid.warm_to(temperature_c)
 
 
 def _fluid(bench: BenchFile, unit: UnitFile, clock: WorldClock) -> FluidPath:
     injected = unit.simulated or SimulatedUnit()
-    return FluidPath(
+    fluid = FluidPath(
         clock,
         mechanism_named(unit.profile.mechanism, injected.ripple_pct / 100, injected.ripple_volume_nl),
         rate_error=injected.rate_error_pct / 100,
@@ -119,6 +128,8 @@ def _fluid(bench: BenchFile, unit: UnitFile, clock: WorldClock) -> FluidPath:
         evaporation_g_h=injected.evaporation_g_h,
         day_phase_rad=float(generator(bench.seed, unit.serial, "day").uniform(0, 2 * math.pi)),
     )
+    fluid.compliance_nl_kpa = injected.line_compliance_ml_kpa * NL_PER_ML
+    return fluid
 
 
 def _stand(world: World, file: InstrumentFile) -> None:

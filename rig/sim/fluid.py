@@ -12,13 +12,16 @@ step size exists.
   Wear grows with the volume that the drive has passed (a tube that gets softer or stiffer by use).
 * Tube: first-order lag, tau dq/dt = q_pump - q. It stores tau x q, hence out = in - tau x q exactly.
   While its outlet is closed it stores all that comes; what is stored leaves with the same lag afterwards.
-* Pressure in the tube, against air: what it stores / its compliance.
+* Pressure in the tube, against air: what it stores / its compliance, and what stands against its end.
 * Dead volume: what is in pump and tube expands with its temperature and pushes that much more out.
-* Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed.
+* Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed, but for what
+  leaks out of the catheter before the vessel.
+* Surroundings: back pressure and warmth change the rate by ``per_kpa`` and ``per_k`` (fractions).
 * Reservoir: when what is really in it has gone, nothing comes any more, whatever the pump believes.
 
-Not modelled: change of density with the temperature swing, dissolved gas, back pressure, the dead volume between
-sensor and outlet (nor does the sensor see the expansion of any), drops.
+Not modelled: change of density with the temperature swing, dissolved gas, the way back pressure builds up, how long the
+pump takes to warm, the dead volume between sensor and outlet (nor does the sensor see the expansion of any), drops.
+Free flow stops while the outlet is closed.
 """
 
 from __future__ import annotations
@@ -84,12 +87,27 @@ class Peristaltic:
         return np.asarray(rate_nl_s * (1 + size * np.sin(omega * s + (phase - late))), dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class VesselPiece:
+    """From ``start_ns`` on, each nanolitre that leaves the tube brings ``g_nl`` to the vessel."""
+
+    start_ns: int
+    delivered_nl: float
+    vessel_g: float
+    g_nl: float
+
+    def mass_g(self, delivered_nl: Floats) -> Floats:
+        return self.vessel_g + (delivered_nl - self.delivered_nl) * self.g_nl
+
+
 class FluidPath:
     """One unit's fluid. Times asked for are arrays of ns on the clock; answers are equally long arrays.
 
     Settable at any time, effective from now on: ``rate_error`` (fraction), ``wear_per_ml`` (fraction of the rate
     gained with each mL that the drive passes from then on; negative: lost), ``compliance_time_s``, ``free_flow_nl_h``
-    (siphon or leak past the rollers), ``mechanism``, ``outlet_closed``. Plain: ``compliance_nl_kpa``,
+    (siphon or leak past the rollers), ``mechanism``, ``outlet_closed``, ``back_pressure_kpa``, ``leak`` (fraction lost
+    between sensor and vessel; 1: disconnected), and by :meth:`warm_to` the temperature. Plain: ``compliance_nl_kpa``,
+    ``per_kpa``, ``per_k``, ``outlet_moved`` (called when the outlet was closed or opened),
     ``evaporation_g_h``, ``evaporation_variation`` (fraction, one sine every ``evaporation_period_s``),
     ``temperature_c``, ``temperature_swing_k`` (amplitude, one sine every ``temperature_period_s``),
     ``dead_volume_nl`` (fluid that follows that temperature), and the phases of the sines: to be set before the start.
@@ -120,6 +138,9 @@ class FluidPath:
         self._rate_error, self._tau_s, self._free_nl_s = rate_error, compliance_time_s, 0.0
         self._wear_per_nl, self._wear_from_nl = 0.0, 0.0
         self._outlet_closed, self.compliance_nl_kpa = False, 1000.0
+        self.outlet_moved: list[Callable[[], None]] = []
+        self.per_kpa = self.per_k = self._back_kpa = self._warmed_k = self._leak = 0.0
+        self._vessel: list[VesselPiece] = []  # since something about what arrives there was changed
         self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
         first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
         self._segments = [first]
@@ -184,6 +205,41 @@ class FluidPath:
     def outlet_closed(self, closed: bool) -> None:
         self._outlet_closed = closed
         self._begin_segment()
+        for told in self.outlet_moved:
+            told()
+
+    @property
+    def back_pressure_kpa(self) -> float:
+        return self._back_kpa
+
+    @back_pressure_kpa.setter
+    def back_pressure_kpa(self, pressure_kpa: float) -> None:
+        self._back_kpa = pressure_kpa
+        self._begin_segment()
+
+    @property
+    def leak(self) -> float:
+        return self._leak
+
+    @leak.setter
+    def leak(self, fraction: float) -> None:
+        self._arrives(self.temperature_c, fraction)
+
+    def warm_to(self, temperature_c: float) -> None:
+        """The pump and what is in it are at this temperature from now on."""
+        self._warmed_k += temperature_c - self.temperature_c
+        self._arrives(temperature_c, self._leak)
+        self._begin_segment()
+
+    def _arrives(self, temperature_c: float, leak: float) -> None:
+        """So warm, and but for this part, the fluid reaches the vessel from now on."""
+        now_ns = self.clock.now_ns()
+        delivered_nl, vessel_g = float(self.delivered_nl([now_ns])[0]), float(self.delivered_g([now_ns])[0])
+        if not self._vessel:
+            self._vessel.append(VesselPiece(0, 0.0, 0.0, self.density_g_ml / NL_PER_ML))
+        self.temperature_c, self._leak = temperature_c, leak
+        g_nl = self.density_g_ml * (1 - leak) / NL_PER_ML
+        self._vessel.append(VesselPiece(now_ns, delivered_nl, vessel_g, g_nl))
 
     @property
     def mechanism(self) -> Mechanism:
@@ -229,14 +285,22 @@ class FluidPath:
     def pressure_kpa(self, t_ns: ArrayLike) -> Floats:
         """In the tube, against air."""
         stored_nl = self.displaced_nl(t_ns) - self._evaluate(t_ns, Segment.delivered_nl)
-        return stored_nl / self.compliance_nl_kpa
+        return stored_nl / self.compliance_nl_kpa + self._back_kpa
 
     @property
     def density_g_ml(self) -> float:
         return water_density_g_ml(self.temperature_c)
 
     def delivered_g(self, t_ns: ArrayLike) -> Floats:
-        return self.delivered_nl(t_ns) * (self.density_g_ml / NL_PER_ML)
+        """What has reached the vessel."""
+        volume_nl = self.delivered_nl(t_ns)
+        if not self._vessel:
+            return volume_nl * (self.density_g_ml / NL_PER_ML)
+        t = np.atleast_1d(np.asarray(t_ns, dtype=np.int64))
+        found = self._vessel[0].mass_g(volume_nl)
+        for piece in self._vessel:
+            found = np.where(t >= piece.start_ns, piece.mass_g(volume_nl), found)
+        return np.asarray(found, dtype=np.float64)
 
     def evaporated_g(self, t_ns: ArrayLike) -> Floats:
         """Integral of evaporation x (1 + variation x sine) from time zero."""
@@ -282,7 +346,10 @@ class FluidPath:
         before = self._segments[-1]
         passed_nl = before.v0_nl + before.rate_nl_s * (now_ns - before.start_ns) / NS_PER_S
         worn = self._wear_per_nl * (passed_nl - self._wear_from_nl)
-        return self._append(before, now_ns, 1 + self._rate_error + worn, self._wear_per_nl, self._free_nl_s)
+        around = self.per_k * self._warmed_k - self.per_kpa * self._back_kpa
+        free_nl_s = 0.0 if self._outlet_closed else self._free_nl_s
+        gain = 1 + self._rate_error + worn + around
+        return self._append(before, now_ns, gain, self._wear_per_nl, free_nl_s)
 
     def _append(
         self, before: Segment, start_ns: int, gain: float, wear_per_nl: float, free_nl_s: float

@@ -22,6 +22,7 @@ from rig.sim.line import NS_PER_S, WorldClock
 from rig.sim.pump_course import PumpCourse
 from rig.sim.pump_patient import PatientBolus
 from rig.sim.pump_program import Bolus, BolusOrder, Program
+from rig.sim.pump_state import NEVER_NS
 from rig.sim.pump_words import BLOCKING, DENIAL_CAUSES, Limits, RequestDenied
 
 TONE_TEST_NS = 3 * NS_PER_S
@@ -30,11 +31,12 @@ TONE_TEST_NS = 3 * NS_PER_S
 class ImplantablePump(PumpCourse):
     """The pump. Faults are plain attributes, effective at once: ``rotor_held`` (a magnet; or
     :meth:`hold_rotor`), ``stall_notice_s`` (inf: never), ``counter_stuck``, ``write_check_fails``,
-    ``denies_boluses`` (though they are allowed), ``forgets_program`` (after priming or a bridge it stands);
+    ``denies_boluses`` (though they are allowed), ``forgets_program`` (after priming or a bridge it stands),
+    ``loses_program`` (at any reset);
     ``count.gain`` (a counter that is off, or right where the rotor is not);
     ``own_clock.drift_ppm``; those of ``battery``, ``alarms``
     (late, silent, missing), ``patient`` (lock-out and maximum ignored), ``events`` (a log that lies) and
-    ``fluid`` (rate error, wear, free flow); and the methods :meth:`damage_memory`, :meth:`reset`.
+    ``fluid`` (rate error, wear, free flow); and the methods :meth:`damage_memory`, :meth:`reset`, :meth:`lose_power`.
     """
 
     def __init__(
@@ -211,13 +213,23 @@ class ImplantablePump(PumpCourse):
             else:
                 self._memory_warning = True
 
+    def lose_power(self) -> None:
+        """Nothing turns and nothing answers, until :meth:`regain_power`."""
+        self.reset_until_ns = NEVER_NS
+        self._drive()
+
+    def regain_power(self) -> None:
+        """Power is back: a reset, if it was lost."""
+        if self.reset_until_ns == NEVER_NS:
+            self.reset("POWER")
+
     def reset(self, cause: str = "POWER", *, keep_program: bool = True) -> None:
         """A reset: a second of silence with the rotor at rest. After one of power or watchdog the basal program
         goes on, unless it was lost; after one by command (CMD) the program is STOP."""
         now_ns = self.clock.now_ns()
         self.reset_until_ns = now_ns + NS_PER_S
         self._drive()
-        keeps = keep_program and cause != "CMD"
+        keeps = keep_program and cause != "CMD" and not self.loses_program
         self.clock.call_at(self.reset_until_ns, lambda: self._restart(cause, keeps))
 
     def _restart(self, cause: str, keep_program: bool) -> None:

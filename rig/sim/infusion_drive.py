@@ -4,13 +4,15 @@ One for all protocols: a device tells it rate, direction and target; it drives t
 and says what happened (:data:`HAPPENINGS`). Its count is of nominal volume: what really flows has the rate
 error, the ripple and the tube of the FluidPath. A syringe's plunger moves with the nominal volume, too.
 
+A pump that measures the force on its plunger alarms when the tube, closed further down, holds ``occlusion_kpa``.
+
 Faults, settable at any time: ``jammed`` (the motor is held: nothing flows, the count goes on until the pump
 notices), ``occluded`` (the line is shut: what is pushed is stored in it, and comes out as a bolus when it opens
 again; what is drawn likewise), ``silent`` (stall, occlusion, near end and end are never noticed),
 ``counter_stuck``.
 
-Not modelled: the pressure in the line (only the volume that raises it to the alarm), back pressure, acceleration
-of the motor, missed steps, play between screw and plunger.
+Not modelled: the pressure behind ``occluded`` (only the volume that raises it to the alarm), acceleration of the motor,
+missed steps, play between screw and plunger.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from rig.sim.line import NS_PER_S, WorldClock
 
 HAPPENINGS = ("target", "stall", "occlusion", "near_end", "end")
 INFUSE, WITHDRAW = 1, -1
+# The pressure in a closed tube rises faster or slower than the drive believes: looked at before it would be there.
+LOOKED_AGAIN_AT, LOOKED_AGAIN_AFTER_S = 0.9, 0.05
 
 
 def barrel_nl_mm(diameter_mm: float) -> float:
@@ -35,7 +39,8 @@ class InfusionDrive:
     near_end lets it go on).
 
     Plain attributes: ``happened``; ``detection_s`` from a held motor to the stall; ``occlusion_nl`` stored until
-    the occlusion is noticed; ``release_s`` in which it comes out; ``near_end_nl``; ``diameter_mm``.
+    the occlusion is noticed; ``occlusion_kpa`` in the tube at which it is (inf: never); ``release_s`` in which it
+    comes out; ``near_end_nl``; ``diameter_mm``.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class InfusionDrive:
         self.capacity_nl = self.left_nl = capacity_nl  # of the syringe, and what the plunger has still to go
         self.near_end_nl = 0.0
         self.detection_s, self.occlusion_nl, self.release_s = 0.5, 100_000.0, 1.0
+        self.occlusion_kpa = math.inf
         self.silent = False
         self.way = INFUSE
         self.rate_nl_h = 0.0  # 0: it stands still
@@ -63,6 +69,7 @@ class InfusionDrive:
         self._stored_nl = self._released_nl_s = 0.0
         self._was_near_end = False
         self._course = 0  # number of the present look ahead
+        fluid.outlet_moved.append(self._outlet_moved)
 
     # What the pump asks of it
 
@@ -170,6 +177,20 @@ class InfusionDrive:
     def _is_held(self) -> bool:
         return self._jammed or self._at_the_stop
 
+    @property
+    def _feels_pressure(self) -> bool:
+        closed = self.fluid.outlet_closed and not self.silent and self.way == INFUSE
+        return closed and math.isfinite(self.occlusion_kpa)
+
+    @property
+    def _to_occlusion_nl(self) -> float:
+        pressure_kpa = float(self.fluid.pressure_kpa([self.clock.now_ns()])[0])
+        return (self.occlusion_kpa - pressure_kpa) * self.fluid.compliance_nl_kpa
+
+    def _outlet_moved(self) -> None:
+        self._settle()
+        self._go_on()
+
     def _settle(self) -> None:
         """Bring counts and plunger up to now; nothing changed since ``_since_ns``."""
         now_ns = self.clock.now_ns()
@@ -209,6 +230,9 @@ class InfusionDrive:
                 volumes.append(max(self.left_nl - self.near_end_nl, 0.0))
             if infuses and self._occluded and not self.silent:
                 volumes.append(max(self.occlusion_nl - self._stored_nl, 0.0))
+            if infuses and self._feels_pressure:
+                least_nl = self.rate_nl_h / S_PER_H * LOOKED_AGAIN_AFTER_S
+                volumes.append(max(LOOKED_AGAIN_AT * self._to_occlusion_nl, least_nl))
         due_ns = []
         if math.isfinite(nearest_nl := min(volumes)):
             wait_ns = math.ceil(nearest_nl / self.rate_nl_h * S_PER_H * NS_PER_S)
@@ -227,7 +251,7 @@ class InfusionDrive:
             self._end_by("target")
         elif held_since_ns is not None and self._notices_hold(held_since_ns):
             self._end_by("stall" if self._jammed else "end")
-        elif self._occluded and self._stored_nl >= self.occlusion_nl and not self.silent:
+        elif self._notices_occlusion:
             self._end_by("occlusion")
         else:
             is_near_end = self.way == INFUSE and self.left_nl <= self.near_end_nl
@@ -250,6 +274,12 @@ class InfusionDrive:
             self.left_nl = self.near_end_nl
         if 0 < self.occlusion_nl - self._stored_nl < tiny:
             self._stored_nl = self.occlusion_nl
+
+    @property
+    def _notices_occlusion(self) -> bool:
+        if self._feels_pressure and self._to_occlusion_nl <= 0:
+            return True
+        return self._occluded and self._stored_nl >= self.occlusion_nl and not self.silent
 
     def _notices_hold(self, since_ns: int) -> bool:
         return not self.silent and self.clock.now_ns() >= since_ns + round(self.detection_s * NS_PER_S)

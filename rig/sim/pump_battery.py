@@ -17,7 +17,8 @@ ERI_TO_EOS_DAYS = 90
 
 
 class Battery:
-    """ERI after ``eri_days`` or below ``eri_threshold_mv``; EOS 90 days later or below ``eos_threshold_mv``.
+    """ERI after ``eri_days`` or below ``eri_threshold_mv``; EOS 90 days later or below ``eos_threshold_mv``. Below
+    ``brown_out_mv`` of what feeds it instead, the pump has no power.
 
     ``start_mv``, ``droop_mv_day`` and ``eri_days`` count from when it was made, and can be set at any time, as can
     ``supplied_mv``: what something in the place of the battery gives (None: nothing is). Plain: ``idle_a``,
@@ -26,7 +27,7 @@ class Battery:
 
     def __init__(self, clock: WorldClock, changed: Callable[[], None]) -> None:
         self.clock = clock
-        self.eri_threshold_mv, self.eos_threshold_mv = 2600, 2400
+        self.eri_threshold_mv, self.eos_threshold_mv, self.brown_out_mv = 2600, 2400, 2000
         self.state = "OK"
         self._changed = changed
         self._start_mv, self._droop_mv_day, self._eri_days = 2950.5, 0.16, 2190

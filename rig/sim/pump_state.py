@@ -17,6 +17,8 @@ from rig.sim.pump_patient import PatientButton
 from rig.sim.pump_program import HOUR_NS, Bolus, Program
 from rig.sim.pump_words import Limits, LogRecord
 
+NEVER_NS = 2**63 - 1  # when power that is lost comes back
+
 
 class PumpState:
     """The state; amounts are integers in nl, nl/h and s."""
@@ -32,7 +34,7 @@ class PumpState:
         self.patient = PatientButton()
         self.stall_notice_s = 60.0
         self.write_check_fails = False
-        self.denies_boluses = False
+        self.denies_boluses = self.loses_program = False
         self.forgets_program = False
         self.battery = Battery(clock, self._set_anew)
         self.own_clock = PumpClock(clock, self._set_anew)
@@ -60,6 +62,8 @@ class PumpState:
     @property
     def battery_current_a(self) -> float:
         """What the pump draws from its battery now."""
+        if self.reset_until_ns == NEVER_NS:
+            return 0.0
         return self.battery.current_a(self.fluid.rate_nl_h / 3600)
 
     @property

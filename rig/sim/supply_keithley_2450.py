@@ -2,15 +2,14 @@
 section SCPI command reference). The dialect, and what is not modelled, is in :mod:`rig.sim.keithley_meter`.
 
 It gives a voltage and measures it and the current; where the load draws more than the limit, the current is the limit
-and the voltage falls in proportion. While the output is on, the pump sees this voltage as its battery's; while it is
-off, the pump runs from a battery of its own, which stays connected.
+and the voltage falls in proportion. While the output is on, the pump sees this voltage as its battery's; until it is
+first switched on, the pump runs from a battery of its own.
 
 From memory, to be confirmed at a real one: that a change of the source function switches the output off, that a
 reading with the output off is 0 V and 0 A, the ranges' edges (210 V, 1.05 A).
 
 NOT modelled besides: giving a current, sweeps, four wires, the ranges of the source (the voltage is exact),
-overvoltage protection, how long the output takes to settle, what the pump would do when its voltage falls below what
-it needs.
+overvoltage protection, how long the output takes to settle.
 """
 
 from __future__ import annotations

@@ -213,3 +213,43 @@ def test_a_dead_volume_pushes_out_what_it_expands_and_takes_it_back(clock):
     # 1 mL warming by 1 K at 25 °C is 0.257 µL: half at the crest, half missing in the trough
     assert out_nl == pytest.approx([0.0, 128.6, 0.0, -128.6], abs=1.5)
     assert fluid.displaced_nl(ns([2000.0])) == pytest.approx([0.0])
+
+
+def weighed_between(fluid, clock, begin_s, end_s):
+    clock.sleep_until_ns(round(end_s * S))
+    first, last = fluid.vessel_g([round(begin_s * S), round(end_s * S)])
+    return last - first
+
+
+def test_what_leaks_does_not_reach_the_vessel_and_what_did_stays(clock):
+    fluid = FluidPath(clock, Peristaltic())
+    fluid.drive(100.0)
+    before = weighed_between(fluid, clock, 0, 100)
+    fluid.leak = 0.25
+    assert weighed_between(fluid, clock, 100, 200) == pytest.approx(0.75 * before)
+    fluid.leak = 1.0  # disconnected
+    assert weighed_between(fluid, clock, 200, 300) == pytest.approx(0, abs=1e-12)
+    assert fluid.vessel_g([100 * S])[0] == pytest.approx(before)
+
+
+def test_back_pressure_and_warmth_change_the_rate_as_they_are_told_to(clock):
+    fluid = FluidPath(clock, Peristaltic(), temperature_c=37.0)
+    fluid.per_kpa, fluid.per_k = 0.01, 0.02
+    fluid.drive(100.0)
+    before = weighed_between(fluid, clock, 0, 100)
+    fluid.back_pressure_kpa = 10.0
+    assert weighed_between(fluid, clock, 100, 200) == pytest.approx(0.9 * before)
+    assert fluid.pressure_kpa([clock.now_ns()])[0] == pytest.approx(10.0)
+    fluid.back_pressure_kpa = 0.0
+    fluid.warm_to(40.0)
+    lighter = water_density_g_ml(40.0) / water_density_g_ml(37.0)
+    assert weighed_between(fluid, clock, 200, 300) == pytest.approx(1.06 * lighter * before)
+
+
+def test_free_flow_stops_at_a_closed_outlet(clock):
+    fluid = FluidPath(clock, Peristaltic())
+    fluid.free_flow_nl_h = 3600.0
+    assert weighed_between(fluid, clock, 0, 100) == pytest.approx(100e-6 * water_density_g_ml(20.0))
+    fluid.outlet_closed = True
+    assert weighed_between(fluid, clock, 100, 200) == 0
+    assert fluid.pressure_kpa([clock.now_ns()])[0] == 0

@@ -174,3 +174,26 @@ def test_whatever_happens_no_fluid_is_made_or_lost(steps):
     drive.occluded = False
     clock.sleep_s(10)
     assert flowed_ml(fluid) == pytest.approx(10 - drive.left_nl / ML, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate_error", [-0.05, 0.0, 0.05])
+def test_a_closed_tube_is_noticed_by_its_pressure(clock, drive, fluid, told, rate_error):
+    fluid.rate_error, fluid.compliance_nl_kpa, drive.occlusion_kpa = rate_error, 10_000.0, 50.0
+    drive.run(5 * ML)
+    clock.sleep_until_ns(60 * 10**9)
+    fluid.outlet_closed = True
+    clock.sleep_until_ns(3600 * 10**9)
+    ((seconds, what),) = told
+    assert what == "occlusion"
+    assert seconds == pytest.approx(60 + 0.5 / (5 * (1 + rate_error)) * 3600, abs=0.1)
+    assert fluid.pressure_kpa([clock.now_ns()])[0] == pytest.approx(50, abs=0.02)
+    assert not drive.runs
+
+
+def test_a_silent_drive_goes_on_against_a_closed_tube(clock, drive, fluid, told):
+    fluid.compliance_nl_kpa, drive.occlusion_kpa, drive.silent = 10_000.0, 50.0, True
+    drive.run(5 * ML)
+    fluid.outlet_closed = True
+    clock.sleep_until_ns(3600 * 10**9)
+    assert told == []
+    assert fluid.pressure_kpa([clock.now_ns()])[0] == pytest.approx(500)

@@ -1,0 +1,152 @@
+"""Judges a disturbance: whether the pump told, recovered and kept its program, and what it delivered beside."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from rig.analysis.uncertainty import Budget, Component
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.cases import DisturbanceCase
+from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals
+from rig.judge.moments import first_alarm, for_good, never_seen, time_budget
+from rig.judge.portions import furthest, in_results, weighed_portion
+from rig.judge.weighing import (
+    NotMeasuredError,
+    blank_flags,
+    blank_measurements,
+    evaporation_of,
+    the_step,
+    weighing_on,
+)
+from rig.judge.witnesses import logged_events, stall_flags
+from rig.record.case_data import CaseData
+
+S_PER_H, PPM = 3600.0, 1e6
+STALL = frozenset({"motor_stall"})
+LOGGED = {"magnet": ("STALL_ON", "STALL_RECOVER"), "power": ("RESET",), "reset": ("RESET",), "nothing": ()}
+CLOCK_STEP_S = 1.0
+PROGRAM_NOT_TOLD = "program_not_told"  # a flag of the record
+
+
+def find_disturbance(
+    data: CaseData, case: DisturbanceCase, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> Findings:
+    """Everything that the record of one disturbance shows."""
+    found = Findings(
+        set={
+            "rate_ml_h": case.rate_ml_h,
+            "deed": case.deed,
+            "after_s": case.after_s,
+            "deed_for_s": case.deed_for_s,
+            "blank_s": case.blank_s,
+            "reference_temperature_c": reference_temperature_c,
+        }
+    )
+    try:
+        done, undone = the_step(data, "disturbed"), the_step(data, "recovering")
+        recovered = the_step(data, "resettle")
+        found.flags += [
+            flag
+            for flag in stall_flags(data)
+            if case.deed != "magnet" or not done.start_ns <= flag.start_ns <= recovered.start_ns
+        ]
+        _told(found, data, (done.start_ns, undone.end_ns))
+        _recovered(found, data, (undone.start_ns, undone.end_ns))
+        _kept(found, data, case)
+        _logged(found, data, case, (done.start_ns, undone.end_ns))
+        _clock(found, data)
+        _weigh(found, data, case, unit, bench, reference_temperature_c)
+    except NotMeasuredError as reason:
+        found.unmeasured = str(reason)
+    return found
+
+
+def _put(found: Findings, name: str, budget: Budget) -> None:
+    found.budgets[name] = budget
+    found.values[name] = found.measurements[name] = Value.of(budget)
+
+
+def _told(found: Findings, data: CaseData, span_ns: tuple[int, int]) -> None:
+    """From the deed to the alarm of a stalled motor."""
+    seen = first_alarm(data, span_ns, STALL)
+    if seen is None:
+        found.values["time_to_alarm"] = never_seen(10**9 * NS_PER_S, "no alarm of a stalled motor came")
+    else:
+        _put(found, "time_to_alarm", time_budget(span_ns[0], seen[1]))
+
+
+def _recovered(found: Findings, data: CaseData, span_ns: tuple[int, int]) -> None:
+    """From the end of the deed until the pump says, from then on, that it runs and that no motor stands."""
+    seen = for_good(data, span_ns, lambda state: bool(state["running"]) and not STALL & set(state["alarms"]))
+    if seen is None:
+        words = "at the end of the time it was watched it did not run"
+        found.values["recovery"] = never_seen(10**9 * NS_PER_S, words)
+    else:
+        _put(found, "recovery", time_budget(span_ns[0], seen))
+
+
+def _kept(found: Findings, data: CaseData, case: DisturbanceCase) -> None:
+    """The program the pump says it has, after it recovered."""
+    if untold := [str(flag["message"]) for flag in data.flags if flag["name"] == PROGRAM_NOT_TOLD]:
+        found.counted["program"] = (1, untold[0])
+        return
+    after = data.read_back
+    if after is None or int(after["t_ns"]) < the_step(data, "recovering").start_ns:
+        raise NotMeasuredError("the program was not read back after the disturbance")
+    active, commanded = after["read"], after["commanded"]
+    is_right = active == commanded if case.accept.program != "stopped" else active["mode"] == "stop"
+    words = "" if is_right else f"the pump says its program is {active}, it was {commanded}"
+    found.counted["program"] = (int(not is_right), words)
+
+
+def _logged(found: Findings, data: CaseData, case: DisturbanceCase, span_ns: tuple[int, int]) -> None:
+    """What belongs in the pump's own log."""
+    codes = [
+        event.code
+        for event in logged_events(data)
+        if event.t_ns is not None and span_ns[0] - 2 * NS_PER_S <= event.t_ns <= span_ns[1] + 2 * NS_PER_S
+    ]
+    missing = [code for code in LOGGED[case.deed] if code not in codes]
+    found.counted["log"] = (len(missing), f"not in the pump's log: {', '.join(missing)}" if missing else "")
+
+
+def _clock(found: Findings, data: CaseData) -> None:
+    """The pump's clock against the run's, from the first to the last time it was read."""
+    told = [(int(state["t_ns"]), int(state["clock_s"])) for state in data.pump_states if state.get("clock_s")]
+    if len(told) < 2:
+        return
+    passed_s = (told[-1][0] - told[0][0]) / NS_PER_S
+    drift_ppm = PPM * ((told[-1][1] - told[0][1]) / passed_s - 1)
+    component = Component(
+        "steps of the pump's clock", "it counts whole seconds; half a step either way, of two readings",
+        drift_ppm, "ppm", PPM * CLOCK_STEP_S / math.sqrt(6) / passed_s, 1.0, distribution="triangular",
+    )  # fmt: skip
+    _put(found, "clock_drift", Budget(drift_ppm, "ppm", (component,)))
+
+
+def _weigh(
+    found: Findings, data: CaseData, case: DisturbanceCase, unit: UnitFile, bench: BenchFile,
+    reference_temperature_c: float,
+) -> None:  # fmt: skip
+    """The delivery before the deed and after the recovery, each against the rate; the worse of both counts."""
+    weighing = weighing_on(unit, bench, reference_temperature_c)
+    evaporation = evaporation_of(data, weighing.balance)
+    found.measurements |= blank_measurements(evaporation)
+    found.flags += blank_flags(data, evaporation)
+    portions = []
+    for name, step_name in (("before", "sample"), ("after", "resumed")):
+        step = the_step(data, step_name)
+        inside = [int(t) for t in data.mass.t_ns.tolist() if step.start_ns <= t <= step.end_ns]
+        if len(inside) < 2:
+            raise NotMeasuredError(f"{name} the disturbance there are fewer than two weighings")
+        span = (inside[0], inside[-1])
+        portions.append(weighed_portion(data, name, span, lambda a, b: case.rate_ml_h * (b - a) / NS_PER_S / S_PER_H,
+                                        evaporation, weighing))  # fmt: skip
+    value = furthest(portions, doubted_intervals(found.flags))
+    if value is not None:
+        found.values["mean_error"] = found.measurements["mean_error"] = replace(
+            value, reason=f"{value.reason} the disturbance"
+        )
+        found.budgets["mean_error"] = max(portions, key=lambda portion: abs(portion.error.value)).error
+    found.portions = in_results(portions)

@@ -1,0 +1,127 @@
+"""Judges an occlusion: IEC 60601-2-24:2012, 201.12.4.4: time to the alarm, pressure at it, volume released."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from rig.analysis.delivery import Difference, delivery_error
+from rig.analysis.drug_dose import volume_budget
+from rig.analysis.occlusion import occlusion
+from rig.analysis.uncertainty import Budget, Component
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.cases import OcclusionCase
+from rig.judge.findings import NS_PER_S, Findings, Flag, Interval, Kind, Value, time_text
+from rig.judge.moments import first_alarm, never_seen, time_budget
+from rig.judge.weighing import (
+    NotMeasuredError,
+    blank_flags,
+    blank_measurements,
+    evaporation_of,
+    readings_in,
+    the_step,
+    weighing_on,
+)
+from rig.record.case_data import CaseData
+
+
+def find_occlusion(
+    data: CaseData, case: OcclusionCase, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> Findings:
+    """Everything that the record of one occlusion shows."""
+    found = Findings(
+        set={
+            "rate_ml_h": case.rate_ml_h,
+            "settle_s": case.settle_s,
+            "wait_s": case.wait_s,
+            "open_at_kpa": case.open_at_kpa,
+            "release_s": case.release_s,
+            "blank_s": case.blank_s,
+            "reference_temperature_c": reference_temperature_c,
+        }
+    )
+    try:
+        closed, released = the_step(data, "closed"), the_step(data, "released")
+        shut = (closed.start_ns, released.start_ns)
+        seen = first_alarm(data, (closed.start_ns, closed.end_ns))
+        if seen is None:
+            words = f"no alarm in {time_text(closed.end_ns - closed.start_ns)} with the line closed"
+            found.flags.append(
+                Flag("no_occlusion_alarm", words, *shut, "a fault of the pump: the case fails", Kind.PUMP)
+            )
+            found.values["time_to_alarm"] = never_seen(closed.end_ns - closed.start_ns, words)
+            found.unmeasured = words
+        else:
+            alarm, between = seen
+            time = time_budget(closed.start_ns, between)
+            value = replace(Value.of(time), reason=alarm.in_words(data.started_ns))
+            _put(found, "time_to_alarm", time, value)
+            _pressure(found, data, case, unit, shut, between)
+        _released(found, data, unit, bench, reference_temperature_c)
+    except NotMeasuredError as reason:
+        found.unmeasured = str(reason)
+    return found
+
+
+def _put(found: Findings, name: str, budget: Budget, value: Value | None = None) -> None:
+    found.budgets[name] = budget
+    found.values[name] = found.measurements[name] = value or Value.of(budget)
+
+
+def _pressure(
+    found: Findings, data: CaseData, case: OcclusionCase, unit: UnitFile, shut: Interval, between: Interval
+) -> None:
+    """Pressure at the alarm, highest pressure and compliance, from the transmitter in the line."""
+    series = next((each for each in data.channels if each.channel == "line_pressure_kpa"), None)
+    alarm_s = sum(between) / 2 / NS_PER_S
+    closed_s, opened_s = shut[0] / NS_PER_S, shut[1] / NS_PER_S
+    if series is None:
+        raise NotMeasuredError("the pressure in the line was never read")
+    t_s, pressure_kpa = series.t_ns / NS_PER_S, series.values
+    try:
+        shown = occlusion(
+            t_s, pressure_kpa, closed_s, max(alarm_s, closed_s + 1e-3), opened_s, case.rate_ml_h
+        )
+    except ValueError as error:
+        raise NotMeasuredError(str(error)) from error
+    around = np.interp([between[0] / NS_PER_S, between[1] / NS_PER_S], t_s, pressure_kpa)
+    accuracy_kpa = unit.pressure.accuracy_kpa if unit.pressure is not None else None
+    budget = Budget(
+        shown.alarm_kpa,
+        "kPa",
+        (
+            Component(
+                "pressure transmitter", "stated half width" if accuracy_kpa else "not stated: taken for nothing",
+                shown.alarm_kpa, "kPa", (accuracy_kpa or 0.0) / math.sqrt(3), 1.0, distribution="rectangular",
+            ),
+            Component(
+                "moment of the alarm", "half the change of pressure between the questions it came between",
+                shown.alarm_kpa, "kPa", abs(float(around[1] - around[0])) / 2 / math.sqrt(3), 1.0,
+                distribution="rectangular",
+            ),
+        ),
+    )  # fmt: skip
+    _put(found, "alarm_pressure", budget)
+    found.measurements["highest_pressure"] = Value(shown.highest_kpa, "kPa")
+    if shown.compliance_ml_kpa is not None:
+        found.measurements["line_compliance"] = Value(1000 * shown.compliance_ml_kpa, "uL/kPa")
+
+
+def _released(
+    found: Findings, data: CaseData, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> None:
+    """What came after the line was opened: from the weighing before it to the last one."""
+    weighing = weighing_on(unit, bench, reference_temperature_c)
+    evaporation = evaporation_of(data, weighing.balance)
+    found.measurements |= blank_measurements(evaporation)
+    found.flags += blank_flags(data, evaporation)
+    before_s, before_g, _ = readings_in(data, the_step(data, "held"))
+    after_s, after_g, _ = readings_in(data, the_step(data, "released"))
+    if not len(before_s) or not len(after_s):
+        raise NotMeasuredError("what was released was not weighed")
+    difference = Difference.between(
+        float(before_g[-1]), float(after_g[-1]), float(before_s[-1]), float(after_s[-1])
+    )
+    _put(found, "released_volume", volume_budget(delivery_error(difference, 1.0, evaporation, weighing), 1.0))

@@ -1,0 +1,64 @@
+"""Judges the flow of a stopped pump: from the first to the last weighing with the line open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rig.analysis.delivery import Difference, delivery_error
+from rig.analysis.drug_dose import volume_budget
+from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.cases import StillCase
+from rig.judge.findings import Findings, Value
+from rig.judge.weighing import (
+    NotMeasuredError,
+    blank_flags,
+    blank_measurements,
+    evaporation_of,
+    readings_in,
+    the_step,
+    weighing_on,
+)
+from rig.judge.witnesses import stall_flags
+from rig.record.case_data import CaseData
+
+S_PER_H = 3600.0
+
+
+def find_still(
+    data: CaseData, case: StillCase, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> Findings:
+    """Everything that the record of one case at rest shows. Forward flow counts positive."""
+    found = Findings(
+        set={
+            "rate_ml_h": case.rate_ml_h,
+            "sample_for_s": case.sample_for_s,
+            "sample_every_s": case.sample_every_s,
+            "blank_s": case.blank_s,
+            "reference_temperature_c": reference_temperature_c,
+        },
+        flags=stall_flags(data),
+    )
+    try:
+        weighing = weighing_on(unit, bench, reference_temperature_c)
+        evaporation = evaporation_of(data, weighing.balance)
+        found.measurements |= blank_measurements(evaporation)
+        found.flags += blank_flags(data, evaporation)
+        t_s, mass_g, _ = readings_in(data, the_step(data, "sample"))
+        if len(t_s) < 2:
+            raise NotMeasuredError("fewer than two weighings")
+        hours = float(t_s[-1] - t_s[0]) / S_PER_H
+        difference = Difference.between(float(mass_g[0]), float(mass_g[-1]), float(t_s[0]), float(t_s[-1]))
+        volume = volume_budget(delivery_error(difference, 1.0, evaporation, weighing), 1.0)
+        flow = replace(
+            volume,
+            value=volume.value / hours,
+            unit="mL/h",
+            components=tuple(
+                replace(part, sensitivity=part.sensitivity / hours) for part in volume.components
+            ),
+        )
+        found.budgets["flow_at_rest"] = flow
+        found.values["flow_at_rest"] = found.measurements["flow_at_rest"] = Value.of(flow)
+    except NotMeasuredError as reason:
+        found.unmeasured = str(reason)
+    return found
