@@ -5,6 +5,8 @@ import tempfile
 
 import pytest
 
+collect_ignore_glob = ["data/*"]  # among it is a package of its own, with tests of its own
+
 
 @pytest.fixture(autouse=True, scope="session")
 def temporary_folder_of_its_own(tmp_path_factory):
