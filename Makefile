@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint lock clean campaign campaign-guard campaign-evidence
+.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
 
-test: $(VENV)/.test-ready lint
+test: $(VENV)/.test-ready lint docs
 	$(BIN)/python -m pytest tests --numprocesses=2 --dist=loadfile
 
 lint: $(VENV)/.test-ready
@@ -16,6 +16,10 @@ lint: $(VENV)/.test-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation as a site, in build/docs. A dead link or a page that nothing leads to is an error.
+docs: $(VENV)/.test-ready
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 -d build/doctrees docs build/docs
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
