@@ -345,13 +345,10 @@ class Run:
         return record
 
     def _hand_over(self, record: RunRecord, results: dict[str, Any]) -> None:
-        """JUnit and report; on a full disk no report, which can be made elsewhere."""
-        from rig.report import build_report
-        from rig.report.junit import write_junit
+        """Exports and report; on a full disk only JUnit, as the rest can be made elsewhere."""
+        from rig.report import hand_over
 
-        write_junit(results, self.path / "exports" / "junit.xml")
-        if not self.folder.disk_full:
-            build_report(self.path, record)
+        hand_over(self.path, record, results, has_room=not self.folder.disk_full)
 
     def _detach(self) -> None:
         for instrument in self.bench.instruments:

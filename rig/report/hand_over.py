@@ -1,0 +1,21 @@
+"""``hand_over``: everything made from a closed run for those who read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rig.record.case_data import RunRecord
+from rig.report.build import build_report
+from rig.report.junit import write_junit
+
+
+def hand_over(run_folder: Path, record: RunRecord, results: dict[str, Any], *, has_room: bool = True) -> None:
+    """Exports and report of a run whose ``results`` are written already, before its folder is sealed.
+
+    Without room on the disk only the verdicts for CI servers: the rest can be made again elsewhere. Raises
+    IntegrityError as :func:`build_report` does.
+    """
+    write_junit(results, run_folder / "exports" / "junit.xml")
+    if has_room:
+        build_report(run_folder, record)
