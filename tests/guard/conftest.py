@@ -6,13 +6,14 @@ import json
 import os
 import random
 import selectors
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from rig.definitions.bench_file import load_bench
 from rig.errors import BenchBusy
 from rig.record.journal_reader import read_journal
 from rig.record.lock import BenchLock
+from rig.record.verify import verify_run
 from rig.sim.build import simulate
 from rig.sim.paced import PacedClock
 from rig.sim.served_ports import PseudoTerminal
@@ -187,7 +189,21 @@ class HurtRun:
 
     def wait(self) -> int:
         """Its exit status; minus the signal that ended it."""
-        return self.place.ask({"wait": self.pid})["status"]
+        return self.place.wait(self.pid)
+
+    def cut_the_power(self) -> None:
+        """Of this run and its guard at one moment, wherever they are."""
+        os.kill(self.pid, signal.SIGSTOP)
+        family = [self.pid, *self._children()]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in family:
+                os.kill(pid, number)
+        self.wait()
+        self.place.wait_until_free()
+
+    @property
+    def results(self) -> dict:
+        return json.loads((self.folder / "results.json").read_bytes())
 
 
 @dataclass
@@ -231,6 +247,13 @@ class FaultBench:
             "acknowledged": str(folder / "acknowledged"),
         }
         return HurtRun(self, self.ask(told | order)["pid"], folder / "runs")
+
+    def wait(self, pid: int) -> int:
+        return self.ask({"wait": pid})["status"]
+
+    def closing(self, folder: Path) -> int:
+        """Its process closes a run as it lies; its number."""
+        return self.ask({"close": str(folder), "log": str(self.home / "closing.log")})["pid"]
 
     @property
     def lock(self) -> BenchLock:
@@ -283,6 +306,7 @@ class Trial:
     latency_s: float
     status: int
     run: HurtRun
+    did_deliver: bool = True  # when it was hurt
 
 
 @pytest.fixture(scope="session")
@@ -294,6 +318,8 @@ def blows():
         "dead loop": dead_loop,
         "guard killed": guard_killed,
         "both killed": both_killed,
+        "recovery killed": recovery_killed,
+        "closing killed": closing_killed,
         "command killed": command_killed,
         **{
             f"{name} {'once' if times == 1 else 'thrice'}": ordered_end(getattr(signal, name), times)
@@ -320,22 +346,46 @@ def check_made_safe(run: HurtRun, because: str) -> None:
     assert because in run.said
 
 
+def check_closes(run: HurtRun) -> None:
+    """The record that a killed run left becomes closed evidence, and verifies; if it had begun at all."""
+    if run.folder is None:
+        return
+    kinds = [record["kind"] for record in run.journal]
+    status = run.place.wait(run.place.closing(run.folder))
+    if "run_opened" not in kinds:
+        assert (status, "case_started" in kinds) == (4, False)
+        return
+    assert status == 0, (run.place.home / "closing.log").read_text("utf-8")
+    assert verify_run(run.folder) == []
+    assert run.results["outcome"] == "ABORTED"
+    assert (run.folder / "exports" / "junit.xml").exists()
+
+
 def check_aborted(trial: Trial, reason: str) -> None:
+    assert verify_run(trial.run.folder) == []
     records = trial.run.journal
     closed = records[-1]
     assert (trial.status, closed["kind"], closed["outcome"]) == (2, "run_closed", "ABORTED"), trial.run.said
     assert closed["reason"].startswith(reason)
     assert ("step", "safe_state") in [(record["kind"], record.get("name")) for record in records]
-    assert trial.run.deeds == []
+    acts = [deed["because"] for deed in trial.run.deeds if deed["kind"] == "guard_acts"]
+    assert [because for because in acts if "and its guard are gone" not in because] == []
 
 
 def runner_killed(place: FaultBench) -> Trial:
+    """Half of them at any instant from its first on, half while its pump delivers."""
     run = place.start()
-    time.sleep(place.random.uniform(0, 2.2))
+    if place.random.random() < 0.5:
+        time.sleep(place.random.uniform(0, 1.5))
+    else:
+        run.wait_until_it_delivers()
+        time.sleep(place.random.uniform(0, 1))
+    did_deliver = place.served.delivers
     trial = ended(place, run, run.signal(signal.SIGKILL))
     if run.folder is not None:
         check_made_safe(run, "the run died")
-    return trial
+    check_closes(run)
+    return replace(trial, did_deliver=did_deliver)
 
 
 def runner_frozen(place: FaultBench) -> Trial:
@@ -344,14 +394,18 @@ def runner_frozen(place: FaultBench) -> Trial:
     time.sleep(place.random.uniform(0, 0.5))
     trial = ended(place, run, run.signal(signal.SIGSTOP))
     check_made_safe(run, "the run was silent")
+    check_closes(run)
     return trial
 
 
 def dead_loop(place: FaultBench) -> Trial:
-    run = place.start(loop_after=1 + place.random.randrange(5))
-    run.wait_until_it_delivers()
-    trial = ended(place, run, time.monotonic())
+    looped = place.home / "looped"
+    looped.unlink(missing_ok=True)
+    run = place.start(loop_after=1 + place.random.randrange(5), looped=str(looped))
+    run.wait_for(looped.exists)
+    trial = ended(place, run, float(looped.read_text()))
     check_made_safe(run, "the run was silent")
+    check_closes(run)
     return trial
 
 
@@ -366,28 +420,91 @@ def guard_killed(place: FaultBench) -> Trial:
     return trial
 
 
-def both_killed(place: FaultBench) -> Trial:
-    """Nothing stops the pump, as the bench file says; the next start does, first of all, and says so."""
-    first = place.start()
-    first.wait_until_it_delivers()
+def left_delivering(place: FaultBench) -> HurtRun:
+    """A run that is dead with its guard: nothing stops the pump, as the bench file says."""
+    run = place.start()
+    run.wait_until_it_delivers()
     time.sleep(place.random.uniform(0, 0.3))
-    guard = first.guard_pid()
-    for pid in (guard, first.pid):
-        os.kill(pid, signal.SIGKILL)
-    first.wait()
-    place.wait_until_free()
+    run.guard_pid()
+    run.cut_the_power()
     assert place.served.delivers
     assert len(place.left_behind) == 1
+    return run
+
+
+def next_start(place: FaultBench, recovers: bool) -> Trial:
+    """It makes the pump safe before anything else, and says so; then it is ended in order."""
     run = place.start()
-    run.wait_for(lambda: not place.served.delivers)
+    if recovers:
+        run.wait_for(lambda: not place.served.delivers)
     run.wait_until_it_delivers()
     trial = ended(place, run, run.signal(signal.SIGTERM))
     check_aborted(trial, "stopped by SIGTERM")
-    check_made_safe(first, "")
-    assert "before anything else the safe state was made and confirmed: SIM-0001" in run.said
     kinds = [record["kind"] for record in run.journal]
-    assert kinds.index("run_opened") < kinds.index("recovered") < kinds.index("case_started")
+    if recovers:
+        assert "before anything else the safe state was made and confirmed: SIM-0001" in run.said
+        assert kinds.index("run_opened") < kinds.index("recovered") < kinds.index("case_started")
     return trial
+
+
+def both_killed(place: FaultBench) -> Trial:
+    first = left_delivering(place)
+    trial = next_start(place, recovers=True)
+    check_made_safe(first, "")
+    check_closes(first)
+    return trial
+
+
+def recovery_killed(place: FaultBench) -> Trial:
+    """The starts that recover lose their power too, anywhere; the one that does not finds the pump as they left it."""
+    dead = [left_delivering(place)]
+    for _ in range(place.random.randrange(1, 3)):
+        dead.append(place.start())
+        time.sleep(place.random.uniform(0, 1.2))
+        dead[-1].cut_the_power()
+        assert len(place.left_behind) == 1 or not place.served.delivers
+    trial = next_start(place, recovers=place.served.delivers)
+    for run in dead:
+        check_closes(run)
+    return trial
+
+
+def closing_killed(place: FaultBench) -> Trial:
+    """Killed while it is closed, anywhere, up to three times; then it has the results of a run closed at once."""
+    run = place.start()
+    run.wait_until_it_delivers()
+    time.sleep(place.random.uniform(0, 0.3))
+    trial = ended(place, run, run.signal(signal.SIGKILL))
+    at_once = place.home / "at-once" / run.folder.name
+    shutil.copytree(run.folder, at_once)
+    begun = time.monotonic()
+    assert place.wait(place.closing(at_once)) == 0
+    takes_s = time.monotonic() - begun
+    for _ in range(place.random.randrange(1, 4)):
+        pid = place.closing(run.folder)
+        time.sleep(place.random.uniform(0, takes_s))
+        os.kill(pid, signal.SIGKILL)
+        place.wait(pid)
+    check_closes(run)
+    assert verdicts(run.results) == verdicts(json.loads((at_once / "results.json").read_bytes()))
+    before = content_of(run.folder)
+    assert place.wait(place.closing(run.folder)) == 0  # once more changes nothing
+    assert content_of(run.folder) == before
+    return trial
+
+
+def verdicts(results: dict) -> list:
+    """What must not depend on how often it was closed."""
+    of_cases = [
+        (case["id"], case["unit"], case["ended"], case["outcome"], criterion["name"], criterion["verdict"])
+        for case in results["cases"]
+        for criterion in case["criteria"] or [{"name": "", "verdict": ""}]
+    ]
+    return [results["outcome"], *of_cases]
+
+
+def content_of(folder: Path) -> dict:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def command_killed(place: FaultBench) -> Trial:

@@ -1,7 +1,8 @@
-"""The seeded campaign: every fault as often as the table says, on three benches at a time, how soon included.
+"""The seeded campaign: every fault as often as the table says, two benches at a time, how soon included.
 
-``make campaign-guard`` runs it and writes docs/reference/fault-campaign.md. How soon a pump is safe is asserted here
-only, on a machine that does little else. ``RIG_CAMPAIGN_SHARE=0.1`` does a tenth of the trials, and writes no table.
+``make campaign-guard`` runs it and writes docs/reference/fault-campaign.md, a row after each fault: with ``-k`` one is
+renewed alone. How soon a pump is safe is asserted here only. ``RIG_CAMPAIGN_SHARE=0.1`` does a tenth of the trials, and
+writes no table.
 """
 
 from __future__ import annotations
@@ -19,30 +20,40 @@ from rig.record.lock import BenchLock
 
 SHARE = float(os.environ.get("RIG_CAMPAIGN_SHARE", "1"))
 SILENCE_S, AT_ONCE_S = 1.0, 0.1
-NO_INSTANT = ("dead loop", "both killed")
+NO_INSTANT = ("both killed", "recovery killed")
 CLAIMED = "2 to 64 processes claim one bench"
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 2
 SEED = 20261121
 TRIALS = {  # how often, and how soon the pump must be safe; None: not by this run
     "runner killed": (1000, AT_ONCE_S),
     "runner frozen": (100, SILENCE_S + AT_ONCE_S),
-    "dead loop": (100, None),
+    "dead loop": (100, SILENCE_S + AT_ONCE_S),
     "guard killed": (200, None),
     "both killed": (200, None),
+    "recovery killed": (200, None),
+    "closing killed": (200, AT_ONCE_S),
     "command killed": (50, None),
 } | {
     f"{name} {times}": (100, None) for name in ("SIGTERM", "SIGHUP", "SIGINT") for times in ("once", "thrice")
 }
 CLAIMS, CLAIMANTS = 10_000, (2, 4, 8, 16, 32, 64)
+VERIFIED = "`rig verify` accepts"
 MUST_HOLD = {
-    "runner killed": "safe within 100 ms; every acknowledged record there; lock free",
+    "runner killed": "safe within 100 ms; every acknowledged record there; lock free; closed by `rig resume --close`, "
+    f"{VERIFIED} the record",
     "runner frozen": "SIGSTOP: safe within `silence_max` (1 s) + 100 ms; record and lock as above",
     "dead loop": "a procedure that computes for ever: safe state, record, lock as above",
-    "guard killed": "the run makes the pump safe and closes its record as ABORTED with the reason, status 2",
-    "both killed": "the pump goes on, as the bench file says; the next start makes it safe first, and says so",
-    "command killed": "kill -9 of `rig run` itself: its child ends in order, ABORTED, status 2",
+    "guard killed": "the run makes the pump safe and closes its record as ABORTED with the reason, status 2; "
+    f"{VERIFIED}",
+    "both killed": "the pump goes on, as the bench file says; the next start makes it safe first, and says so; "
+    f"{VERIFIED} both records",
+    "recovery killed": "both killed, then once or twice the start that recovers, anywhere: the next one "
+    f"finds what is left, as above; {VERIFIED} all records",
+    "closing killed": "`rig resume --close` killed one to three times anywhere, and run again: the verdicts of "
+    f"a record closed at once, {VERIFIED}; once more, nothing changes",
+    "command killed": f"kill -9 of `rig run` itself: its child ends in order, ABORTED, status 2; {VERIFIED}",
 }
-ORDERLY = "tear-down ran, ABORTED with the reason, status 2"
+ORDERLY = f"tear-down ran, ABORTED with the reason, status 2; {VERIFIED}"
 TABLE = Path(__file__).parents[2] / "docs" / "reference" / "fault-campaign.md"
 HEAD = """# Campaign of faults against guard and lock
 
@@ -50,8 +61,8 @@ Written by `make campaign-guard`, seeded. Each trial is a run on a simulated pum
 when it was last seen to deliver. The short part of it (20 kills and a few of each other fault) is in `make test`. What
 the guard does and does not: [safety](../explanation.md#safety).
 
-A row with fewer trials than `tests/guard/test_campaign.py` names is from a shortened run (`RIG_CAMPAIGN_SHARE`), all
-of them from a machine that had other work too. How soon is told from the blow on; some blows have no instant.
+How soon is told from the blow on, where it has an instant. These figures are from a machine of two processors that had
+other work too, the trials two at a time and at a higher priority than that work. Records are closed without a report.
 
 | fault | trials | must hold | failed | slowest safe state |
 |---|---|---|---|---|
@@ -60,16 +71,15 @@ of them from a machine that had other work too. How soon is told from the blow o
 pytestmark = pytest.mark.campaign
 
 
-@pytest.fixture(scope="module")
-def rows():
-    """Lines of the table by fault, those of the table as it is renewed by those that come; written in the end."""
+def write_row(fault, *columns):
+    """The table with this row renewed, the others as they are."""
+    if SHARE != 1:
+        return
     old = TABLE.read_text("utf-8").splitlines() if TABLE.exists() else []
-    named = {line.split("|")[1].strip(): line for line in old if line.startswith("|")}
-    found = {name: named[name] for name in (*TRIALS, CLAIMED) if name in named}
-    yield found
-    if SHARE == 1:
-        lines = [found[name] for name in (*TRIALS, CLAIMED) if name in found]
-        TABLE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+    lines = {line.split("|")[1].strip(): line for line in old if line.startswith("|")}
+    lines[fault] = f"| {' | '.join((fault, *map(str, columns)))} |"
+    rows = [lines[name] for name in (*TRIALS, CLAIMED) if name in lines]
+    TABLE.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +90,13 @@ def places(fault_bench):
 
 
 @pytest.mark.parametrize("fault", TRIALS)
-def test_campaign(places, blows, rows, fault):
+def test_campaign(places, blows, fault):
     count, soon_s = TRIALS[fault]
     count = math.ceil(count * SHARE)
-    latencies, failures, waiting = [], [], list(range(count))
+    latencies, failures, waiting, delivered = [], [], list(range(count)), 0
 
     def work_off(place):
+        nonlocal delivered
         while waiting:
             number = waiting.pop()
             try:
@@ -94,6 +105,7 @@ def test_campaign(places, blows, rows, fault):
                 failures.append(f"trial {number}: {error}")
                 continue
             latencies.append(trial.latency_s)
+            delivered += trial.did_deliver
             if soon_s is not None and trial.latency_s > soon_s:
                 failures.append(f"trial {number}: safe after {trial.latency_s * 1000:.0f} ms")
 
@@ -105,7 +117,9 @@ def test_campaign(places, blows, rows, fault):
         failures[:5],
     )
     must = MUST_HOLD.get(fault, ORDERLY)
-    rows[fault] = f"| {fault} | {count} | {must} | {len(failures)} | {slowest} |"
+    if delivered < count:
+        must += f" ({delivered} of the pumps delivered just then)"
+    write_row(fault, count, must, len(failures), slowest)
     assert failures == []
 
 
@@ -135,7 +149,7 @@ print(held)
 """
 
 
-def test_many_claim_and_never_two_hold(tmp_path, rows):
+def test_many_claim_and_never_two_hold(tmp_path):
     made = held = 0
     for claimants in CLAIMANTS:
         each = math.ceil(CLAIMS * SHARE / len(CLAIMANTS) / claimants)
@@ -167,5 +181,4 @@ def test_many_claim_and_never_two_hold(tmp_path, rows):
         with BenchLock("b", tmp_path / "locks"):
             pass
     assert held > 0
-    must = "never two holders; free when its holder dies"
-    rows[CLAIMED] = f"| {CLAIMED} | {made} | {must} | 0 | |"
+    write_row(CLAIMED, made, "never two holders; free when its holder dies", 0, "")

@@ -13,6 +13,8 @@ TRIALS = {
     "dead loop": 2,
     "guard killed": 2,
     "both killed": 2,
+    "recovery killed": 1,
+    "closing killed": 2,
     "command killed": 1,
 } | {f"{name} {times}": 1 for name in ("SIGTERM", "SIGHUP", "SIGINT") for times in ("once", "thrice")}
 AT_ONCE_S = 10.0  # the machine may be busy: how soon is for the campaign to show
