@@ -40,12 +40,12 @@ from rig.record.wire_log import WireLog
 def new_run_id(started_utc: datetime, plan_id: str, bench_id: str) -> str:
     """A name like ``20261121T061500Z-flow-accuracy-simulated-3f2a91``; the end is drawn at random for each run."""
     stamp = started_utc.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return f"{stamp}-{_name(plan_id)[:40]}-{_name(bench_id)[:40]}-{secrets.token_hex(3)}"
+    return f"{stamp}-{plain_name(plan_id)[:40]}-{plain_name(bench_id)[:40]}-{secrets.token_hex(3)}"
 
 
 def wire_log_name(unit: str, role: str) -> str:
     """File name of a wire log; what a file name cannot hold everywhere is written as ``%XX``."""
-    return f"{_name(unit)}-{_name(role)}.log"
+    return f"{plain_name(unit)}-{plain_name(role)}.log"
 
 
 class RunFolder:
@@ -221,7 +221,8 @@ def run_folders_in(path: Path) -> list[Path]:
     return sorted(folder for folder in path.iterdir() if folder.is_dir() and is_run_folder(folder))
 
 
-def _name(text: str) -> str:
+def plain_name(text: str) -> str:
+    """``text`` as a file name can hold it everywhere: what it cannot is written as ``%XX``."""
     return re.sub(
         r"[^A-Za-z0-9._-]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text
     )

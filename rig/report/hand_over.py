@@ -7,6 +7,7 @@ from typing import Any
 
 from rig.record.case_data import RunRecord
 from rig.report.build import build_report
+from rig.report.exports import EXPORTS, write_exports, write_ro_crate
 from rig.report.junit import write_junit
 
 
@@ -16,6 +17,8 @@ def hand_over(run_folder: Path, record: RunRecord, results: dict[str, Any], *, h
     Without room on the disk only the verdicts for CI servers: the rest can be made again elsewhere. Raises
     IntegrityError as :func:`build_report` does.
     """
-    write_junit(results, run_folder / "exports" / "junit.xml")
+    write_junit(results, run_folder / EXPORTS / "junit.xml")
     if has_room:
+        write_exports(run_folder, results)
         build_report(run_folder, record)
+        write_ro_crate(run_folder, results)

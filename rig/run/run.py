@@ -345,7 +345,7 @@ class Run:
         return record
 
     def _hand_over(self, record: RunRecord, results: dict[str, Any]) -> None:
-        """Exports and report; on a full disk only JUnit, as the rest can be made elsewhere."""
+        """Exports and report; on a full disk no report, which can be made elsewhere."""
         from rig.report import hand_over
 
         hand_over(self.path, record, results, has_room=not self.folder.disk_full)
