@@ -57,10 +57,17 @@ def test_an_openhtf_record_a_unit_with_a_phase_a_case(faulty_run: Path) -> None:
     results = results_of(faulty_run)
     record = json.loads(json.dumps(openhtf_record(results, results["units"][0])))
     # the fields of openhtf 1.6's TestRecord and PhaseRecord as its own JSON output writes them
-    assert {"dut_id", "station_id", "start_time_millis", "end_time_millis", "outcome", "outcome_details"} < set(
+    assert {
+        "dut_id",
+        "station_id",
+        "start_time_millis",
+        "end_time_millis",
+        "outcome",
+        "outcome_details",
+    } < set(record)
+    assert {"metadata", "phases", "subtests", "branches", "diagnosers", "diagnoses", "log_records"} < set(
         record
     )
-    assert {"metadata", "phases", "subtests", "branches", "diagnosers", "diagnoses", "log_records"} < set(record)
     assert (record["dut_id"], record["station_id"], record["outcome"]) == ("SIM-1001", "faulty", "FAIL")
     cases = {case["id"]: case for case in results["cases"] if case["unit"] == "SIM-1001"}
     assert [phase["name"] for phase in record["phases"]] == list(cases)
