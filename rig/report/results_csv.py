@@ -48,8 +48,8 @@ def results_csv(results: Results) -> str:
     table.writerow(COLUMNS)
     plan = results["plan"]
     for case in results["cases"]:
-        told = (results["run_id"], results["rehearsal"], plan["id"], plan["revision"], case["id"])
-        told += (case["procedure"], ", ".join(case["requirements"]), case["unit"])
+        told = [results["run_id"], results["rehearsal"], plan["id"], plan["revision"], case["id"]]
+        told += [case["procedure"], ", ".join(case["requirements"]), case["unit"]]
         for row in _rows(case):
             table.writerow([cell(item) for item in (*told, *(row.get(name) for name in OF_A_NUMBER))])
     return text.getvalue()
