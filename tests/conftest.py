@@ -1,11 +1,19 @@
 """What all tests share."""
 
 import os
+import signal
 import tempfile
 
 import pytest
 
 collect_ignore_glob = ["data/*"]  # among it is a package of its own, with tests of its own
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hang_up_is_heard():
+    """Under nohup runs ignore SIGHUP, as they should; the tests' runs are to hear it whoever started the tests."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")
