@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence
+.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence bench
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
@@ -44,6 +44,18 @@ campaign-guard: $(VENV)/.test-ready
 # Faults against the evidence, half an hour; writes docs/reference/evidence-campaign.md.
 campaign-evidence: $(VENV)/.test-ready
 	$(BIN)/python -m pytest tests/record/test_evidence_campaign.py -m campaign -s
+
+# Speed beside the peers, about ten minutes; writes docs/reference/speed.md. ROWS="pty trumpet": only these, nothing
+# is written. Leave the machine alone meanwhile.
+PEERS := bluesky openhtf testerkit hardpy
+
+bench: $(VENV)/.test-ready $(PEERS:%=.venv-bench/%/.ready)
+	@$(BIN)/python -m benchmarks $(ROWS)
+
+.venv-bench/%/.ready: benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 # Renew the pins (needs pip-tools in the environment).
 lock:

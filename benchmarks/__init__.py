@@ -1,0 +1,1 @@
+"""Speed, measured beside the peers and the physical limit in the same run: ``make bench``."""
