@@ -42,8 +42,8 @@ def to_safe_state(
         state = _command(unit, reason)
     if recorder is not None and state is not None:
         recorder.pump_state(state)
-    if unit.switched is None and (state is None or state.mode != unit.safe_state):
-        mode = state.mode if state is not None else ""
+    mode = "" if state is None else state.mode
+    if unit.switched is None and mode != unit.safe_state:
         raise DeviceError(
             f"unit {unit.serial}: the pump is in mode '{mode}', its safe state is '{unit.safe_state}'",
             code="not-safe",

@@ -158,8 +158,8 @@ class Guard:
         unanswered_max = self._orders.silence_max_s / BEAT_EVERY_S
         while not self._over.wait(BEAT_EVERY_S):
             if self._sent - self._echoed > unanswered_max:
-                self._process.kill()
                 self._lose(f"the guard did not answer for {self._orders.silence_max_s:g} s")
+                self._process.kill()  # after it: its death is not the reason
                 return
             self._sent += 1
             self._tell({"beat": self._sent, "quiet_s": self._clock.quiet_s()})

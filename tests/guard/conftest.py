@@ -282,6 +282,16 @@ class FaultBench:
         self.served.close()
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One served pump for the tests of a module, without a process of its own."""
+    if sys.platform != "linux":
+        pytest.skip("pseudo-terminals")
+    pump = ServedPump(tmp_path_factory.mktemp("served"), "bench", "1 s")
+    yield pump
+    pump.close()
+
+
 @pytest.fixture(scope="session")
 def fault_bench(tmp_path_factory):
     """Make a :class:`FaultBench`; all are closed in the end."""

@@ -27,7 +27,9 @@ from mutations import Mutable, Mutant
 IN_CHILDREN = Path(__file__).with_name("in_children")
 KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
 LEAST_S, TIMES = 5.0, 10.0  # a test of t seconds is given LEAST_S + TIMES t
-SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # many syncs to a disk take minutes, and show no more
+SCRATCH = (
+    "/dev/shm" if Path("/dev/shm").is_dir() else None
+)  # many syncs to a disk take minutes, and show no more
 
 Covered = dict[str, dict[str, Any]]  # by test: "s", how long it takes, and "lines" of the module
 
@@ -131,7 +133,8 @@ def covering(session: pytest.Session, covered: Covered, line: int | None) -> lis
     found = [
         item
         for item in session.items
-        if (told := covered.get(item.nodeid)) and (line in told["lines"] if line is not None else told["lines"])
+        if (told := covered.get(item.nodeid))
+        and (line in told["lines"] if line is not None else told["lines"])
     ]
     return sorted(found, key=lambda item: covered[item.nodeid]["s"])
 
@@ -144,10 +147,6 @@ class Tracing:
         self.of_fixtures: dict[str, set[int]] = {}
         self.used: dict[str, set[str]] = {}
         self.covered: Covered = {}
-
-    def start(self) -> None:
-        sys.settrace(self._call)
-        threading.settrace(self._call)
 
     def _call(self, frame: Any, event: str, argument: object) -> Any:
         return self._inside(frame, event, argument) if frame.f_code.co_filename == self.file else None
@@ -164,11 +163,15 @@ class Tracing:
         try:
             return (yield)
         finally:
-            self.of_fixtures.setdefault(f"{fixturedef.baseid}::{fixturedef.argname}", set()).update(self.lines)
+            self.of_fixtures.setdefault(f"{fixturedef.baseid}::{fixturedef.argname}", set()).update(
+                self.lines
+            )
             self.lines = outer | self.lines
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Any:
+        sys.settrace(self._call)  # again for each: one that exhausts the stack ends it
+        threading.settrace(self._call)
         self.lines = set()
         began = time.monotonic()
         self.used[item.nodeid] = {
@@ -193,7 +196,6 @@ def trace(files: list[str], module_file: str, to: Path) -> int:
     def then(session: pytest.Session) -> None:
         tracing = Tracing(module_file)
         session.config.pluginmanager.register(tracing)
-        tracing.start()
         for item, after in zip(session.items, [*session.items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         sys.settrace(None)

@@ -142,7 +142,11 @@ def _shown(node: ast.AST) -> str:
 
 
 def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _alternatives(node: ast.AST) -> Iterator[Any]:  # noqa: PLR0912
@@ -166,7 +170,9 @@ def _alternatives(node: ast.AST) -> Iterator[Any]:  # noqa: PLR0912
             yield ast.Call(ast.Name(WORDS[name], ast.Load()), arguments, keywords)
         case ast.Return(value) if value is not None and not isinstance(value, ast.Constant):
             yield ast.Return(ast.Constant(None))
-        case ast.Assign([ast.Name() | ast.Attribute()] as targets, value) if not isinstance(value, ast.Constant):
+        case ast.Assign([ast.Name() | ast.Attribute()] as targets, value) if not isinstance(
+            value, ast.Constant
+        ):
             yield ast.Assign(targets, ast.Constant(None))
         case ast.Expr(ast.Yield() | ast.YieldFrom()):
             yield ast.Expr(ast.YieldFrom(ast.Tuple([], ast.Load())))
@@ -178,7 +184,9 @@ def _alternatives(node: ast.AST) -> Iterator[Any]:  # noqa: PLR0912
             yield ast.Break()
         case ast.If(test, body, orelse) if _has_no_alternative(test):
             yield ast.If(_not(test), body, orelse)
-        case ast.While(test, body, orelse) if _has_no_alternative(test) and not isinstance(test, ast.Constant):
+        case ast.While(test, body, orelse) if _has_no_alternative(test) and not isinstance(
+            test, ast.Constant
+        ):
             yield ast.While(_not(test), body, orelse)
         case ast.IfExp(test, body, orelse) if _has_no_alternative(test):
             yield ast.IfExp(_not(test), body, orelse)

@@ -170,12 +170,12 @@ def main() -> int:
     chosen = arguments.parse_args()
     os.chdir(REPOSITORY)
     FOUND.mkdir(parents=True, exist_ok=True)
-    import hypothesis  # noqa: F401, PLC0415
-    import numpy  # noqa: F401, PLC0415
-    import pandas  # noqa: F401, PLC0415
-    import pyarrow.parquet  # noqa: F401, PLC0415
-    import pydantic  # noqa: F401, PLC0415
-    import scipy.stats  # noqa: F401, PLC0415
+    import hypothesis  # noqa: F401
+    import numpy  # noqa: F401
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import pydantic  # noqa: F401
+    import scipy.stats  # noqa: F401
 
     for module in modules():
         if chosen.module and module.path not in chosen.module:
