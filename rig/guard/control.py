@@ -69,7 +69,9 @@ class ControlPort:
 
     def close(self) -> None:
         with suppress(OSError):
-            self._file.unlink(missing_ok=True)
+            self._file.unlink()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # or the waiting accept would take one more
         self._listener.close()
 
     def _serve(self) -> None:
@@ -83,7 +85,7 @@ class ControlPort:
     def _answer(self, line: bytes) -> dict[str, Any]:
         request = json.loads(line)
         if not isinstance(request, dict) or not secrets.compare_digest(
-            str(request.get("token", "")).encode(), self._token.encode()
+            str(request.get("token")).encode(), self._token.encode()
         ):
             return {"refused": "wrong token"}
         reason = str(request.get("abort", ""))[:REASON_LIMIT]

@@ -55,4 +55,4 @@ def read_kept(path: Path, all_units: tuple[str, ...]) -> LeftBehind | None:
 def forget(path: Path) -> None:
     """All are safe."""
     with suppress(OSError):
-        path.unlink(missing_ok=True)
+        path.unlink()

@@ -70,7 +70,7 @@ def write_atomically(path: Path, data: bytes, spare: Spare | None = None) -> Non
         sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
-            unfinished.unlink(missing_ok=True)  # the seal may need its room
+            unfinished.unlink()  # the seal may need its room
         raise IntegrityError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 

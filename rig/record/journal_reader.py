@@ -22,15 +22,14 @@ MOST_PROBLEMS = 20  # more are counted, not listed
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in a journal: the record's number and the byte of the file at which it begins."""
+    """Something wrong in a journal: the record's number and the byte of the file at which it begins, or neither."""
 
     message: str
     record: int | None
     byte: int | None
 
     def __str__(self) -> str:
-        place = f"record {self.record}, " if self.record is not None else ""
-        return f"{place}byte {self.byte}: {self.message}" if self.byte is not None else self.message
+        return self.message if self.byte is None else f"record {self.record}, byte {self.byte}: {self.message}"
 
 
 @dataclass(frozen=True)

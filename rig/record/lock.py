@@ -100,7 +100,7 @@ class BenchLock:
         if any(lock.is_locked for lock in self._locks):
             if self._told:
                 with suppress(OSError):
-                    self._holder_file.unlink(missing_ok=True)
+                    self._holder_file.unlink()
             self._let_go()
 
     def _let_go(self) -> None:

@@ -8,6 +8,7 @@ import socket
 import stat
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,11 @@ def told(port):
 
 
 def exchanged(told, *words, end=True):
-    """What comes back for these bytes, until the port closes."""
+    """What comes back for these bytes, sent apart, until the port closes."""
     with socket.create_connection(("127.0.0.1", told["port"]), 5) as connection:
         for word in words:
             connection.sendall(word)
+            time.sleep(0.02 if len(words) > 1 else 0.0)
         if end:
             connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(100), b""))
@@ -97,6 +99,8 @@ def test_a_line_of_just_the_longest_length_is_read(asked, told):
     padded = line[:-2] + b" " * (control.LINE_LIMIT - len(line)) + b"}\n"
     assert len(padded) == control.LINE_LIMIT == 4096
     assert json.loads(exchanged(told, padded)) == {"asked": True}
+    full = line[:-2] + b" " * (control.LINE_LIMIT - len(line) + 1) + b"}"  # no room for the end of the line
+    assert json.loads(exchanged(told, full, end=False)) == {"asked": True}
 
 
 def test_who_says_nothing_is_not_waited_for_long(told, monkeypatch):
@@ -124,6 +128,22 @@ def test_only_its_user_can_read_the_file_and_it_is_gone_with_the_port(port, told
     port.close()
     with pytest.raises(RigError, match="no run of this user on bench 'line-3' has a guard"):
         ask_to_end("line-3", "too late")
+
+
+def test_a_closed_port_takes_nobody_and_its_thread_ends(asked, told, port):
+    [thread] = [each for each in threading.enumerate() if each.name == "control"]
+    assert thread.daemon  # or it would keep the guard from its end
+    port.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    with pytest.raises(OSError, match="refused|reset"):
+        exchanged(told, request(told))
+    assert asked == []
+
+
+def test_where_users_have_no_numbers_there_is_one_folder(monkeypatch):
+    monkeypatch.delattr(os, "getuid")
+    assert control_file("line-3").parent.name == "infusion-rig-own"
 
 
 def test_only_this_machine_is_listened_to(port):
@@ -167,7 +187,7 @@ def test_a_folder_of_somebody_else_is_not_used(monkeypatch):
 def test_where_no_folder_can_be_made_there_is_no_port(asked, temporary, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(temporary / "missing"))
     assert ControlPort.open("line-3", asked.append) is None
-    with pytest.raises(RigError, match="missing"):
+    with pytest.raises(RigError, match=r"missing/infusion-rig-\d+: No such file"):
         ask_to_end("line-3", "please")
 
 

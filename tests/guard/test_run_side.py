@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,8 @@ class FarEnd:
             self.die()
 
     def say(self, **message):
-        try:
+        with suppress(OSError, ValueError):
             self._out.write(json.dumps(message).encode() + b"\n")
-        except (OSError, ValueError):
-            pass
 
     def die(self):
         if not self.gone.is_set():

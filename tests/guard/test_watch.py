@@ -543,6 +543,6 @@ def test_all_that_opening_needs_is_loaded_before(monkeypatch, address, modules):
     import importlib
 
     loaded = set()
-    monkeypatch.setattr(importlib, "import_module", lambda name: loaded.add(name))
+    monkeypatch.setattr(importlib, "import_module", loaded.add)
     watch._load(InstrumentOrders("pump_rpu1", address, None, {}))
     assert modules <= loaded

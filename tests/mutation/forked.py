@@ -1,4 +1,4 @@
-"""Mutants in forks of one process that has collected its tests: a child gets the mutated code, runs what covers it, ends.
+"""Mutants in forks of one process that has collected its tests: a child gets mutated code, runs what covers it, ends.
 
 Most mutants lie in a function: the child puts the mutated code object into that function, in milliseconds. What runs
 at the import of its module is tried in a child forked before the module was imported. Processes that a test starts
@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -64,10 +65,8 @@ def forked(carry_out: Callable[[], int], end_after_s: float | None = None) -> tu
             end_after_s = None
         else:
             time.sleep(0.002)
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # what its tests left running
-    except ProcessLookupError:
-        pass
     shutil.rmtree(scratch, ignore_errors=True)
     return status, time.monotonic() - began
 
@@ -240,7 +239,7 @@ def _codes_within(code: CodeType) -> Iterable[CodeType]:
 def in_functions(
     files: list[str], module: str, mutable: Mutable, mutants: list[Mutant], covered: Covered, tell: Callable
 ) -> int:
-    """Try these mutants with the tests that cover them; ``tell(mutant, outcome)``, None for one that is to be loaded."""
+    """Try mutants with the tests that cover them; ``tell(mutant, outcome)``, None for one that is to be loaded."""
 
     def then(session: pytest.Session) -> None:
         functions = Functions(module, str(mutable.path))

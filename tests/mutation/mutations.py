@@ -2,8 +2,8 @@
 
 Comparisons (bound and direction), arithmetic, ``and``/``or``, negation, numbers, truth values, words without a space
 (keys, kinds), ``min``/``max``, ``any``/``all``, returned and assigned values, conditions; statements that are left out
-(calls, ``yield``, ``raise``), ``break`` for ``continue``. Left alone: annotations, decorators, docstrings, assertions,
-imports, and texts with a space in them, which are for people.
+(calls, ``yield``, ``raise``), ``break`` for ``continue``. Left alone: annotations and names of types, decorators,
+docstrings, assertions, imports, and texts with a space in them, which are for people.
 """
 
 from __future__ import annotations
@@ -105,8 +105,10 @@ def _sites(parent: ast.AST, scope: str, in_function: bool = False) -> Iterator[t
                 continue
             if index == 0 and place == "body" and _is_text(node):
                 continue  # a docstring
-            for new in _alternatives(node):
-                new = ast.fix_missing_locations(ast.copy_location(new, node))
+            if isinstance(parent, ast.Module) and _is_type_alias(node):
+                continue
+            for other in _alternatives(node):
+                new = ast.fix_missing_locations(ast.copy_location(other, node))
                 told = scope if in_function or is_body else ""
                 yield _line(node, parent), told, _shown(node), _shown(new), parent, place, index, new
             inner = scope
@@ -146,6 +148,14 @@ def _is_text(node: ast.AST) -> bool:
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
+    )
+
+
+def _is_type_alias(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Subscript | ast.BinOp)
+        and (isinstance(node.targets[0], ast.Name) and not node.targets[0].id.isupper())
     )
 
 
