@@ -119,8 +119,7 @@ class Interlock:
     def allow_patient(self, bolus: PatientBolus) -> None:
         """What a patient may ask for; raises as :meth:`allow`."""
         self._refuse_if_tripped()
-        if bolus != PatientBolus(enabled=False):
-            self._allow_bolus(bolus.bolus_nl, bolus.duration_s, "the patient's bolus")
+        self._allow_bolus(bolus.bolus_nl, bolus.duration_s, "the patient's bolus")
 
     def allow_request(self, bolus: PatientBolus) -> None:
         """That the patient asks for it now; raises as :meth:`allow`."""
@@ -160,8 +159,7 @@ class Interlock:
         most_nl = self.limits.volume_max_nl
         if most_nl is None:
             return
-        self._commanded.advance(self._clock.now_ns())
-        commanded_nl = self._commanded.most_nl
+        commanded_nl = self._commanded.most_nl  # up to now: it was looked whether it has tripped
         if commanded_nl >= most_nl or commanded_nl + volume_nl > most_nl * OVERRUN:
             raise self._refusal(
                 f"with it {(commanded_nl + volume_nl) / 1e6:.6g} mL would be commanded in this run, "

@@ -49,10 +49,11 @@ def made_safe(told):
     return make
 
 
-class Waited:
+class Waited(WallClock):
     """A clock that goes on only when somebody waits, however slow the machine is; its pauses."""
 
     def __init__(self):
+        super().__init__()
         self.pauses_s = []
 
     def now_ns(self):
