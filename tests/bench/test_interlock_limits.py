@@ -69,6 +69,10 @@ def continuous(rate_ml_h):
     return Prescription("continuous", rate_nl_h=round(rate_ml_h * ML))
 
 
+def bolus(volume_nl, duration_s):
+    return Prescription("bolus", bolus_nl=volume_nl, bolus_duration_s=duration_s)
+
+
 def refused(what, *arguments):
     with pytest.raises(LimitRefused) as error:
         what(*arguments)
@@ -105,12 +109,12 @@ def test_a_new_one_has_counted_nothing_and_allows_everything_without_limits(guar
         (continuous(1.0), ""),
         (continuous(1.000001), "the rate, 1 mL/h, is above rate_max, 1 mL/h"),
         (continuous(1.5), "the rate, 1.5 mL/h, is above rate_max, 1 mL/h"),
-        (Prescription("bolus", bolus_nl=100_000, bolus_duration_s=360), ""),
-        (Prescription("bolus", bolus_nl=100_001, bolus_duration_s=9999), "the bolus, 0.100001 mL, is above bolus_max, 0.1 mL"),
-        (Prescription("bolus", bolus_nl=100_000, bolus_duration_s=300), "the bolus, 1.2 mL/h, is above rate_max, 1 mL/h"),
-        (Prescription("bolus", bolus_nl=200, bolus_duration_s=1), ""),
-        (Prescription("bolus", bolus_nl=1, bolus_duration_s=0), "the bolus, inf mL/h, is above rate_max, 1 mL/h"),
-        (Prescription("bolus", bolus_nl=0, bolus_duration_s=0), ""),
+        (bolus(100_000, 360), ""),
+        (bolus(100_001, 9999), "the bolus, 0.100001 mL, is above bolus_max, 0.1 mL"),
+        (bolus(100_000, 300), "the bolus, 1.2 mL/h, is above rate_max, 1 mL/h"),
+        (bolus(200, 1), ""),
+        (bolus(1, 0), "the bolus, inf mL/h, is above rate_max, 1 mL/h"),
+        (bolus(0, 0), ""),
         (Prescription("periodic", bolus_nl=50_000, bolus_duration_s=180, interval_s=180), ""),
         (
             Prescription("periodic", bolus_nl=50_000, bolus_duration_s=180, interval_s=90),

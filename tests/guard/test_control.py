@@ -136,7 +136,7 @@ def test_a_closed_port_takes_nobody_and_its_thread_ends(asked, told, port):
     port.close()
     thread.join(5)
     assert not thread.is_alive()
-    with pytest.raises(OSError, match="refused|reset"):
+    with pytest.raises(OSError, match=r"refused|reset"):
         exchanged(told, request(told))
     assert asked == []
 

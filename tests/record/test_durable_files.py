@@ -29,7 +29,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at descri
 
 
 def name_of(descriptor):
-    return Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+    return Path(f"/proc/self/fd/{descriptor}").readlink().name
+
+
+def names_in(folder):
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.fixture
@@ -55,9 +59,9 @@ def calls(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def nothing_left_open():
-    before = set(os.listdir("/proc/self/fd"))
+    before = names_in(Path("/proc/self/fd"))
     yield
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert names_in(Path("/proc/self/fd")) == before
 
 
 def test_a_whole_file_is_on_the_disk_before_it_has_its_name_and_the_name_after(tmp_path, calls):
@@ -71,7 +75,7 @@ def test_a_whole_file_is_on_the_disk_before_it_has_its_name_and_the_name_after(t
     ]
     assert (tmp_path / "there" / "file").read_bytes() == b"new"
     assert stat.S_IMODE((tmp_path / "there" / "file").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path / "there") == ["file"]
+    assert names_in(tmp_path / "there") == {"file"}
 
 
 def test_it_takes_the_place_of_what_a_crash_left_unfinished(tmp_path):
@@ -94,7 +98,7 @@ def test_where_it_cannot_be_written_the_old_file_stays_and_why_is_told(tmp_path,
         write_atomically(tmp_path / "file", b"new")
     monkeypatch.undo()
     assert (tmp_path / "file").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert names_in(tmp_path) == {"file"}
 
 
 def test_a_new_file_is_on_the_disk_and_never_takes_the_place_of_another(tmp_path, calls):
