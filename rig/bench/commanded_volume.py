@@ -29,6 +29,7 @@ class CommandedVolume:
     _paused_until_ns: int = 0  # a bolus takes the place of the basal rate
     _pending: tuple[tuple[int, int], ...] = ()  # boluses that began: when each ends, its volume
     _periodic: tuple[int, Prescription] | None = None  # since when, which
+    _periodic_sure: bool = True  # nothing happened since that may have ended it
     _begun: int = 0  # its boluses so far
     _ended: int = 0
 
@@ -44,7 +45,8 @@ class CommandedVolume:
             begun = _count(now_ns - since_ns, program.interval_s)
             ended = _count(now_ns - since_ns - program.bolus_duration_s * NS_PER_S, program.interval_s)
             self.most_nl += (begun - self._begun) * program.bolus_nl
-            self.least_nl += (ended - self._ended) * program.bolus_nl
+            if self._periodic_sure:
+                self.least_nl += (ended - self._ended) * program.bolus_nl
             self._begun, self._ended = begun, ended
         self.at_ns = now_ns
 
@@ -59,7 +61,7 @@ class CommandedVolume:
         self._periodic, self._begun, self._ended, self._paused_until_ns = None, 0, 0, 0
         self._least_nl_h, self._most_nl_h = rates_nl_h(prescription, self.minimum_nl_h)
         if prescription.mode == "periodic":
-            self._periodic = (now_ns, prescription)
+            self._periodic, self._periodic_sure = (now_ns, prescription), True
             self.advance(now_ns)
 
     def bolus(self, volume_nl: int, duration_s: float, now_ns: int) -> None:
@@ -77,14 +79,17 @@ class CommandedVolume:
         self.advance(now_ns)
         self.most_nl = max(self.most_nl, heard.most_nl)
         self._most_nl_h = max(self._most_nl_h, heard._most_nl_h)
-        self._least_nl_h, self._pending = 0.0, ()
+        self._nothing_is_sure()
         if heard._periodic is not None:
             self._periodic, self._begun, self._ended = heard._periodic, heard._begun, heard._ended
 
     def may_have_stopped(self, now_ns: int) -> None:
         """From now on nothing is sure to flow: the answer to a stop was lost, the pump was reset, its flow diverted."""
         self.advance(now_ns)
-        self._least_nl_h, self._pending = 0.0, ()
+        self._nothing_is_sure()
+
+    def _nothing_is_sure(self) -> None:
+        self._least_nl_h, self._pending, self._periodic_sure = 0.0, (), False
 
 
 def rates_nl_h(prescription: Prescription, minimum_nl_h: int = 0) -> tuple[float, float]:

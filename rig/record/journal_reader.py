@@ -29,7 +29,11 @@ class Problem:
     byte: int | None
 
     def __str__(self) -> str:
-        return self.message if self.byte is None else f"record {self.record}, byte {self.byte}: {self.message}"
+        return (
+            f"record {self.record}, byte {self.byte}: {self.message}"
+            if self.byte is not None
+            else self.message
+        )
 
 
 @dataclass(frozen=True)
