@@ -1,4 +1,4 @@
-"""Writes the generated tables of ``docs/reference/*.md`` from the code, so that they cannot go stale.
+"""Writes the tables of ``docs/reference/*.md`` and the schemas of files from the code, so that they cannot go stale.
 
     python docs/make_reference.py            writes them
     python docs/make_reference.py --check    changes nothing; ends with status 1 if one is not as the code has it
@@ -27,11 +27,12 @@ from pydantic.fields import FieldInfo
 
 import rig.analysis
 from rig.cli import COMMANDS
+from rig.cli.schema import text_of as schema_text
 from rig.definitions import fields
 from rig.definitions.battery_case import BatteryAccept, BatteryCase
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
-from rig.definitions.case_common import Accept, CommonCase, PlainAccept, WeighedCase
+from rig.definitions.case_common import CommonCase, WeighedCase
 from rig.definitions.disturbance_case import DisturbanceAccept, DisturbanceCase
 from rig.definitions.endurance_case import EnduranceAccept, EnduranceCase
 from rig.definitions.flex_schedule_case import ClockChange, DayGroup, FlexAccept, FlexScheduleCase
@@ -60,76 +61,16 @@ from rig.definitions.unit_file import UnitFile
 from rig.errors import DefinitionError
 from rig.quantities import KINDS, parse
 
-REFERENCE = Path(__file__).parent / "reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/reference"
+SCHEMAS = {
+    "plan": ROOT / "test_plans/plan.schema.json",
+    "bench": ROOT / "fixtures/bench.schema.json",
+    "pump": ROOT / "fixtures/pumps/pump.schema.json",
+}  # beside the files that name them
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-# What the models do not say of their keys themselves.
-MEANING = {
-    (FlowAccuracyCase, "drug"): "what is in the reservoir, for a case written as a dose",
-    (Accept, "mean_error"): "deviation of the mean delivery from what was set",
-    (Accept, "claimed_delivery"): "what the pump says it delivered, against what was programmed",
-    (PlainAccept, "alarms"): "no alarm in the whole case",
-    (FlexAccept, "step_volume"): "deviation of the step of the schedule that is furthest off",
-    (FlexAccept, "day_volume"): "deviation of the day, by the pump's clock, that is furthest off",
-    (PeriodicAccept, "single_dose"): "deviation of the worst bolus from what was set",
-    (PatientAccept, "lockout"): "no bolus is granted before the lock-out has passed",
-    (PatientAccept, "daily_maximum"): "no bolus is granted beyond the maximum in 24 h",
-    (PatientAccept, "requests_granted"): "no request is refused that lock-out and maximum allow",
-    (PatientAccept, "log"): "the pump's log holds every request, grant and denial",
-    (FlowAccuracyAccept, "delivered_drug"): "drug delivered in a time; needs `drug`",
-    (PrimingCase, "catheter"): "the catheter, whose volume is primed and bridged",
-    (PrimingAccept, "prime_volume"): "deviation of the primed volume from that of tubing and catheter",
-    (PrimingAccept, "bridge_volume"): "deviation of the volume of the bridge from what was set",
-    (
-        PrimingAccept,
-        "bridge_drug",
-    ): "deviation of the drug that leaves the line in the bridge from the old drug in it",
-    (PrimingAccept, "resumed"): "after the bridge the pump returns to its program",
-    (PrimingAccept, "log"): "the pump's log holds what it was told, and nothing else",
-    (RefillAccept, "low_alarm_volume"): "really left when the low-reservoir alarm comes",
-    (RefillAccept, "empty_alarm_delay"): "from the end of the flow to the alarm of the empty reservoir",
-    (RefillAccept, "residual_volume"): "really left when nothing flows any more",
-    (RefillAccept, "refill_discrepancy"): "the pump's count less what is really left, where a refill is due",
-    (
-        RefillAccept,
-        "log",
-    ): "the pump's log holds what it was told, the end of its reservoir, and nothing else",
-    (EnduranceAccept, "portion_volume"): "deviation of the `portion` that is furthest off",
-    (EnduranceAccept, "drift"): "error of the last portion less that of the first",
-    (EnduranceAccept, "rates"): "whenever the pump is asked, it shows the rate of the schedule",
-    (EnduranceAccept, "log"): "the pump's log holds what it was told, and nothing else",
-    (OcclusionAccept, "time_to_alarm"): "from the closing of the line to the alarm",
-    (OcclusionAccept, "alarm_pressure"): "rise of the pressure in the line at the alarm",
-    (OcclusionAccept, "released_volume"): "what comes when the line is opened, weighed",
-    (StillAccept, "flow_at_rest"): "mean flow of the stopped pump, line open; backwards is negative",
-    (DisturbanceAccept, "time_to_alarm"): "from when the rotor was held to the alarm of a stalled motor",
-    (DisturbanceAccept, "recovery"): "from the end of it until the pump says it runs, and stays so",
-    (DisturbanceAccept, "program"): "what the pump says its program is afterwards",
-    (DisturbanceAccept, "log"): "the pump's log holds stall and recovery, or the reset",
-    (
-        DisturbanceAccept,
-        "mean_error",
-    ): "deviation of the delivery before or after it, whichever is further off",
-    (DisturbanceAccept, "clock_drift"): "the pump's clock against the rig's, over the case",
-    (BatteryAccept, "current_stopped"): "mean current, pump stopped",
-    (BatteryAccept, "current_running"): "the largest mean current at any of `rates`",
-    (BatteryAccept, "life"): "`capacity` over the current at the first of `rates`",
-    (BatteryAccept, "replacement_voltage"): "where the replacement indicator comes",
-    (BatteryAccept, "end_voltage"): "where the end of service comes",
-    (BatteryAccept, "service_after_replacement"): "from the one to the other",
-    (BolusAccept, "single_dose"): "deviation of the worst single bolus from what was set",
-    (BolusAccept, "share_inside"): "share of the boluses that are `inside`",
-    (BenchTable, "fluid_temperature_u"): "its standard uncertainty",
-    (BenchTable, "air_temperature"): "temperature of the air at the balances",
-    (BenchTable, "air_temperature_u"): "its standard uncertainty",
-    (BenchTable, "air_pressure"): "pressure of that air as it is, not reduced to sea level",
-    (BenchTable, "air_pressure_u"): "its standard uncertainty",
-    (BenchTable, "air_humidity"): "its relative humidity",
-    (BenchTable, "air_humidity_u"): "its standard uncertainty",
-    (UnitFile, "balance"): "the balance that weighs what this unit delivers",
-    (UnitFile, "flow"): "the flow sensor in its line",
-    (UnitFile, "simulated"): "what its simulated instruments get wrong",
-}
+# What it means to leave a key out, where the model's default does not say it.
 LEFT_OUT = {
     (FlowAccuracyCase, "rate"): "then `dose`",
     (FlowAccuracyCase, "dose"): "then `rate`",
@@ -224,9 +165,7 @@ def _written(key: str, field: FieldInfo) -> str:
 def _words(function: Any) -> str:
     """What one validator reads, found in what it captured."""
     captured = _captured(function)
-    if function is fields.WindowsS.__metadata__[0].func:
-        words = "list of durations, each above zero"
-    elif "read_item" in captured:
+    if "read_item" in captured:
         first, comma, rest = _words(captured["read_item"]).replace(", one line", "").partition(",")
         words = f"list of {first}s{comma + ' each' if comma else ''}{rest}"
     elif "words" in captured:
@@ -277,12 +216,9 @@ def _default(model: type[Table], key: str, field: FieldInfo) -> str:
 
 
 def _meaning(model: type[Table], key: str, field: FieldInfo) -> str:
-    text = field.description or next(
-        (MEANING[parent, key] for parent in model.__mro__ if (parent, key) in MEANING), None
-    )
-    if text is None:
+    if field.description is None:
         raise SystemExit(f"{model.__name__}.{key} has no description; give it one")
-    return f"{text}, `{field.examples[0]}`" if field.examples else text
+    return f"{field.description}, `{field.examples[0]}`" if field.examples else field.description
 
 
 def keys_of(model: type[Table]) -> dict[str, FieldInfo]:
@@ -491,21 +427,25 @@ def renewed(text: str) -> str:
     return BLOCK.sub(lambda found: found[1] + BLOCKS[found["name"]]() + found[3], text)
 
 
-def stale_pages() -> Iterator[Path]:
-    """Pages whose generated blocks are not as the code has them."""
+def stale() -> Iterator[tuple[Path, str]]:
+    """Pages whose generated blocks, and schemas, that are not as the code has them; and how they should be."""
     for page in sorted(REFERENCE.glob("*.md")):
         text = page.read_text(encoding="utf-8")
-        if renewed(text) != text:
-            yield page
+        if (new := renewed(text)) != text:
+            yield page, new
+    for kind, path in SCHEMAS.items():
+        new = schema_text(kind)
+        if not path.exists() or path.read_text(encoding="utf-8") != new:
+            yield path, new
 
 
 def main(arguments: list[str]) -> int:
-    stale = list(stale_pages())
-    for page in stale:
+    found = list(stale())
+    for path, new in found:
         if "--check" not in arguments:
-            page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
-        sys.stdout.write(f"{page}: {'stale' if '--check' in arguments else 'written'}\n")
-    return 1 if stale and "--check" in arguments else 0
+            path.write_text(new, encoding="utf-8")
+        sys.stdout.write(f"{path}: {'stale' if '--check' in arguments else 'written'}\n")
+    return 1 if found and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

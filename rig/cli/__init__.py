@@ -33,6 +33,7 @@ COMMANDS = {
     "sign": "sign a run: author, review, approval, rejection, correction",
     "resume": "go on with a run that was killed, or close it as it lies",
     "sim": "serve a bench's simulated instruments on pseudo-terminals or TCP",
+    "schema": "print the JSON Schema of plan, bench or pump profile, for editors",
     "analyze": "mean error and trumpet curve of a balance log from elsewhere",
 }
 

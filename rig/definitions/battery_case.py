@@ -29,12 +29,18 @@ LOOKS_WHILE_WAITING = 400
 class BatteryAccept(PlainAccept):
     """Criteria of ``battery``."""
 
-    current_stopped: CurrentLimit | None = None
-    current_running: CurrentLimit | None = None
-    life: DurationLimit | None = None
-    replacement_voltage: VoltageLimit | None = None
-    end_voltage: VoltageLimit | None = None
-    service_after_replacement: DurationLimit | None = None
+    current_stopped: CurrentLimit | None = Field(None, description="mean current, pump stopped")
+    current_running: CurrentLimit | None = Field(
+        None, description="the largest mean current at any of `rates`"
+    )
+    life: DurationLimit | None = Field(
+        None, description="`capacity` over the current at the first of `rates`"
+    )
+    replacement_voltage: VoltageLimit | None = Field(
+        None, description="where the replacement indicator comes"
+    )
+    end_voltage: VoltageLimit | None = Field(None, description="where the end of service comes")
+    service_after_replacement: DurationLimit | None = Field(None, description="from the one to the other")
 
     def _own(self) -> dict[str, Limit | None]:
         names = (

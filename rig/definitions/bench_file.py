@@ -50,13 +50,25 @@ class BenchTable(Table):
         description="temperature of the fluid in the pump",
         examples=['"37 degC"'],
     )
-    fluid_temperature_u_k: TemperatureDifferenceK = Field(0.5, alias="fluid_temperature_u")
-    air_temperature_c: TemperatureC = Field(20.0, alias="air_temperature")
-    air_temperature_u_k: TemperatureDifferenceK = Field(1.0, alias="air_temperature_u")
-    air_pressure_hpa: AirPressureHpa = Field(1013.25, alias="air_pressure")
-    air_pressure_u_hpa: PressureDifferenceHpa = Field(10.0, alias="air_pressure_u")
-    air_humidity_pct: HumidityPct = Field(50.0, alias="air_humidity")
-    air_humidity_u_pct: HumidityPct = Field(10.0, alias="air_humidity_u")
+    fluid_temperature_u_k: TemperatureDifferenceK = Field(
+        0.5, alias="fluid_temperature_u", description="its standard uncertainty"
+    )
+    air_temperature_c: TemperatureC = Field(
+        20.0, alias="air_temperature", description="temperature of the air at the balances"
+    )
+    air_temperature_u_k: TemperatureDifferenceK = Field(
+        1.0, alias="air_temperature_u", description="its standard uncertainty"
+    )
+    air_pressure_hpa: AirPressureHpa = Field(
+        1013.25, alias="air_pressure", description="pressure of that air as it is, not reduced to sea level"
+    )
+    air_pressure_u_hpa: PressureDifferenceHpa = Field(
+        10.0, alias="air_pressure_u", description="its standard uncertainty"
+    )
+    air_humidity_pct: HumidityPct = Field(50.0, alias="air_humidity", description="its relative humidity")
+    air_humidity_u_pct: HumidityPct = Field(
+        10.0, alias="air_humidity_u", description="its standard uncertainty"
+    )
     rate_max_ml_h: RateMlH | None = Field(None, alias="rate_max", description="highest rate on this bench")
     bolus_max_ml: VolumeMl | None = Field(
         None, alias="bolus_max", description="largest bolus of any kind on this bench"

@@ -18,8 +18,10 @@ MOST_BOLUSES = 1000
 class BolusAccept(Accept):
     """Criteria of ``bolus``."""
 
-    single_dose: WithinLimit | None = None
-    share_inside: ShareLimit | None = None
+    single_dose: WithinLimit | None = Field(
+        None, description="deviation of the worst single bolus from what was set"
+    )
+    share_inside: ShareLimit | None = Field(None, description="share of the boluses that are `inside`")
 
     def _between(self) -> dict[str, Limit | None]:
         return {"single_dose": self.single_dose, "share_inside": self.share_inside}

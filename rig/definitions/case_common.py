@@ -33,7 +33,7 @@ USUAL_RELAX_S = 1800.0
 class PlainAccept(Table):
     """Criteria that any case can have. The order of the fields is the order in tables and reports."""
 
-    alarms: NoAlarms | None = None
+    alarms: NoAlarms | None = Field(None, description="no alarm in the whole case")
 
     def criteria(self) -> tuple[Criterion, ...]:
         """The criteria in a fixed order: those of the procedure, then that no alarm comes."""
@@ -48,8 +48,10 @@ class PlainAccept(Table):
 class Accept(PlainAccept):
     """Criteria of cases that weigh a delivery."""
 
-    mean_error: AnyLimit | None = None
-    claimed_delivery: TwoSidedLimit | None = None
+    mean_error: AnyLimit | None = Field(None, description="deviation of the mean delivery from what was set")
+    claimed_delivery: TwoSidedLimit | None = Field(
+        None, description="what the pump says it delivered, against what was programmed"
+    )
 
     def _own(self) -> dict[str, Limit | None]:
         return {

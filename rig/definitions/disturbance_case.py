@@ -32,12 +32,24 @@ DEEDS = ("magnet", "power", "reset", "nothing")
 class DisturbanceAccept(PlainAccept):
     """Criteria of ``disturbance``."""
 
-    time_to_alarm: DurationLimit | None = None
-    recovery: DurationLimit | None = None
-    program: Annotated[str, one_of("kept", "stopped")] | None = None
-    log: Annotated[str, one_of("complete")] | None = None
-    mean_error: WithinLimit | None = None
-    clock_drift: RelativeLimit | None = None
+    time_to_alarm: DurationLimit | None = Field(
+        None, description="from when the rotor was held to the alarm of a stalled motor"
+    )
+    recovery: DurationLimit | None = Field(
+        None, description="from the end of it until the pump says it runs, and stays so"
+    )
+    program: Annotated[str, one_of("kept", "stopped")] | None = Field(
+        None, description="what the pump says its program is afterwards"
+    )
+    log: Annotated[str, one_of("complete")] | None = Field(
+        None, description="the pump's log holds stall and recovery, or the reset"
+    )
+    mean_error: WithinLimit | None = Field(
+        None, description="deviation of the delivery before or after it, whichever is further off"
+    )
+    clock_drift: RelativeLimit | None = Field(
+        None, description="the pump's clock against the rig's, over the case"
+    )
 
     def _own(self) -> dict[str, Limit | None]:
         return {

@@ -20,10 +20,16 @@ from rig.schedule import ClockCourse, scheduled_ml
 class EnduranceAccept(Accept):
     """Criteria of ``endurance``. The rates shown are as scheduled or not, the log is as commanded or not."""
 
-    portion_volume: WithinLimit | None = None
-    drift: WithinLimit | None = None
-    rates: Annotated[str, one_of("as scheduled")] | None = None
-    log: Annotated[str, one_of("as commanded")] | None = None
+    portion_volume: WithinLimit | None = Field(
+        None, description="deviation of the `portion` that is furthest off"
+    )
+    drift: WithinLimit | None = Field(None, description="error of the last portion less that of the first")
+    rates: Annotated[str, one_of("as scheduled")] | None = Field(
+        None, description="whenever the pump is asked, it shows the rate of the schedule"
+    )
+    log: Annotated[str, one_of("as commanded")] | None = Field(
+        None, description="the pump's log holds what it was told, and nothing else"
+    )
 
     def _between(self) -> dict[str, Limit | None]:
         return {

@@ -1,7 +1,8 @@
 """The kinds of value a key can have: quantities with their unit, texts, ids, dates, limits.
 
 Each is a pydantic annotation that checks what TOML gave and raises a message in the user's words. Quantities
-arrive as floats in the unit that the type's name says.
+arrive as floats in the unit that the type's name says. Each also has a JSON Schema of what may be written, as far
+as a schema can say it, for editors.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, InstanceOf
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, GetJsonSchemaHandler, InstanceOf
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from rig.definitions.limits import ALL_FORMS, Form, Limit, parse_limit
 from rig.errors import DefinitionError
@@ -24,6 +26,19 @@ OWN_ERROR = "definition"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_ID = 64  # ids become file names
 IDENT_RULE = "a name has up to 64 letters A-Z a-z, digits and . _ -, and begins with a letter or digit"
+
+
+JsonSchema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Written(BeforeValidator):
+    """What may be written for a key: ``func`` reads it or refuses it, ``schema`` says it to an editor."""
+
+    schema: JsonSchema = field(default_factory=dict, compare=False)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return dict(self.schema)
 
 
 def refused(message: str, hint: str = "") -> PydanticCustomError:
@@ -48,8 +63,14 @@ def _text_needed(value: object, what: str, example: str) -> str:
     return value
 
 
+def _quantity_pattern(kind: str, sign: str = "-?") -> str:
+    """Regular expression of a quantity; ``sign``: what may stand before the number."""
+    units = "|".join(re.escape(unit) for unit in KINDS[kind].units)
+    return rf"{sign}[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)? ({units})"
+
+
 def quantity(kind: str, unit: str | None = None, *, above: float | None = None, least: float | None = None,
-             most: float | None = None) -> BeforeValidator:  # fmt: skip
+             most: float | None = None) -> Written:  # fmt: skip
     """A quantity of ``kind``, as a float in ``unit``; ``above``, ``least`` and ``most`` are in that unit."""
     known = KINDS[kind]
     shown_unit = unit or known.canonical
@@ -68,12 +89,15 @@ def quantity(kind: str, unit: str | None = None, *, above: float | None = None, 
             raise refused(f"'{text}' must not be more than {most:g} {shown_unit}")
         return number
 
-    return BeforeValidator(read)
+    positive = any(bound is not None and bound >= 0 for bound in (above, least))
+    return Written(
+        read, schema={"type": "string", "pattern": f"^{_quantity_pattern(kind, '' if positive else '-?')}$"}
+    )
 
 
 def limit(
     *forms: Form, kind: str = "percent", least: float | None = None, most: float | None = None
-) -> BeforeValidator:
+) -> Written:
     """A limit on a ``kind`` of quantity, in one of ``forms`` (default: all), its ends from ``least`` to ``most``."""
     unit = KINDS[kind].canonical
 
@@ -91,7 +115,11 @@ def limit(
                 )
         return found
 
-    return BeforeValidator(read)
+    end = _quantity_pattern(kind)
+    written = "|".join(
+        f"between {end} and {end}" if form == "between" else f"{form} {end}" for form in forms or ALL_FORMS
+    )
+    return Written(read, schema={"type": "string", "pattern": f"^({written})$"})
 
 
 def _text(value: object) -> str:
@@ -153,7 +181,7 @@ def _option(value: object) -> bool | int | str:
     return value
 
 
-def whole(least: int, most: int) -> BeforeValidator:
+def whole(least: int, most: int) -> Written:
     """A whole number from ``least`` to ``most``."""
 
     def read(value: object) -> int:
@@ -165,10 +193,10 @@ def whole(least: int, most: int) -> BeforeValidator:
             raise refused(f"{value} is not from {least} to {most}")
         return value
 
-    return BeforeValidator(read)
+    return Written(read, schema={"type": "integer", "minimum": least, "maximum": most})
 
 
-def one_of(*words: str) -> BeforeValidator:
+def one_of(*words: str) -> Written:
     """One of a few words."""
 
     def read(value: object) -> str:
@@ -178,10 +206,12 @@ def one_of(*words: str) -> BeforeValidator:
             )
         return str(value)
 
-    return BeforeValidator(read)
+    return Written(read, schema={"enum": list(words)})
 
 
-def _list_of(read_item: Callable[[Any], Any]) -> BeforeValidator:
+def _list_of(each: Written) -> Written:
+    read_item: Callable[[Any], Any] = each.func  # type: ignore[assignment]
+
     def read(value: object) -> object:
         if not isinstance(value, list):
             raise refused(
@@ -193,7 +223,7 @@ def _list_of(read_item: Callable[[Any], Any]) -> BeforeValidator:
                 raise refused(f"{shown(value[position])} stands twice in this list", "keep one of them")
         return tuple(items)
 
-    return BeforeValidator(read)
+    return Written(read, schema={"type": "array", "items": each.schema, "uniqueItems": True})
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -207,36 +237,40 @@ def _weekday(value: object) -> str:
 
 def _paths(value: object) -> object:
     texts = value if isinstance(value, list) else [value]
-    read: Callable[[object], object] = _list_of(_line_of_text).func  # type: ignore[assignment]
+    read: Callable[[object], object] = _list_of(_LINE).func  # type: ignore[assignment]
     return read(texts)
 
+
+_LINE = Written(_line_of_text, schema={"type": "string", "pattern": r"^[^\n]*\S[^\n]*$"})
+_IDENT = Written(_ident, schema={"type": "string", "pattern": f"^{_ID.pattern}$", "maxLength": _LONGEST_ID})
 
 _AboveZero = {"above": 0.0}
 _NotNegative = {"least": 0.0}
 
-Text = Annotated[str, BeforeValidator(_text)]
-LineOfText = Annotated[str, BeforeValidator(_line_of_text)]
-Ident = Annotated[str, BeforeValidator(_ident)]
-Idents = Annotated[tuple[str, ...], _list_of(_ident)]
-Weekdays = Annotated[tuple[str, ...], _list_of(_weekday)]
-LinesOfText = Annotated[tuple[str, ...], _list_of(_line_of_text)]
-Paths = Annotated[tuple[str, ...], BeforeValidator(_paths)]
-TomlDate = Annotated[datetime.date, BeforeValidator(_date)]
-TomlDateTime = Annotated[datetime.datetime, BeforeValidator(_date_time)]
-Truth = Annotated[bool, BeforeValidator(_truth)]
-Option = Annotated[bool | int | str, BeforeValidator(_option)]
+Text = Annotated[str, Written(_text, schema={"type": "string", "pattern": r"\S"})]
+LineOfText = Annotated[str, _LINE]
+Ident = Annotated[str, _IDENT]
+Idents = Annotated[tuple[str, ...], _list_of(_IDENT)]
+Weekdays = Annotated[tuple[str, ...], _list_of(Written(_weekday, schema={"enum": list(WEEKDAYS)}))]
+LinesOfText = Annotated[tuple[str, ...], _list_of(_LINE)]
+Paths = Annotated[tuple[str, ...], Written(_paths, schema={"anyOf": [_LINE.schema, _list_of(_LINE).schema]})]
+# TOML has dates of its own; editors check them as texts of this format.
+TomlDate = Annotated[datetime.date, Written(_date, schema={"type": "string", "format": "date"})]
+TomlDateTime = Annotated[datetime.datetime, Written(_date_time, schema={"type": "string"})]
+Truth = Annotated[bool, Written(_truth, schema={"type": "boolean"})]
+Option = Annotated[bool | int | str, Written(_option, schema={"type": ["boolean", "integer", "string"]})]
 
 RateMlH = Annotated[float, quantity("rate", **_AboveZero)]
 VolumeMl = Annotated[float, quantity("volume", **_AboveZero)]
 VolumeOrNoneMl = Annotated[float, quantity("volume", **_NotNegative)]
 VolumeNl = Annotated[float, quantity("volume", "nL", **_AboveZero)]
-RequestsS = Annotated[tuple[float, ...], _list_of(quantity("duration", above=0.0).func)]
+RequestsS = Annotated[tuple[float, ...], _list_of(quantity("duration", above=0.0))]
 TimeShiftS = Annotated[float, quantity("duration", least=-86_400.0, most=86_400.0)]
 DurationS = Annotated[float, quantity("duration", **_AboveZero)]
 DurationOrNoneS = Annotated[float, quantity("duration", **_NotNegative)]
 # Less would take a busy disk for a dead run; more would let a pump run on for too long.
 SilenceS = Annotated[float, quantity("duration", least=0.5, most=60.0)]
-WindowsS = Annotated[tuple[float, ...], _list_of(lambda item: quantity("duration", **_AboveZero).func(item))]
+WindowsS = Annotated[tuple[float, ...], _list_of(quantity("duration", **_AboveZero))]
 MassG = Annotated[float, quantity("mass", **_NotNegative)]
 MassRateGH = Annotated[float, quantity("mass_rate", **_NotNegative)]
 DrugRateUgH = Annotated[float, quantity("drug_rate", **_AboveZero)]
@@ -252,13 +286,13 @@ ComplianceMlKpa = Annotated[float, quantity("compliance", **_AboveZero)]
 PressureKpa = Annotated[float, quantity("pressure", **_AboveZero)]
 VoltageV = Annotated[float, quantity("voltage", **_AboveZero)]
 VoltageOrNoneV = Annotated[float, quantity("voltage", **_NotNegative)]
-VoltagesV = Annotated[tuple[float, ...], _list_of(quantity("voltage", above=0.0).func)]
-RatesMlH = Annotated[tuple[float, ...], _list_of(quantity("rate", above=0.0).func)]
+VoltagesV = Annotated[tuple[float, ...], _list_of(quantity("voltage", above=0.0))]
+RatesMlH = Annotated[tuple[float, ...], _list_of(quantity("rate", above=0.0))]
 CurrentA = Annotated[float, quantity("current", **_AboveZero)]
 ChargeAh = Annotated[float, quantity("charge", **_AboveZero)]
 BathC = Annotated[float, quantity("temperature", least=5.0, most=40.0)]
 Channel = Annotated[int, whole(0, 8999)]
-Channels = Annotated[tuple[int, ...], _list_of(whole(0, 8999).func)]
+Channels = Annotated[tuple[int, ...], _list_of(whole(0, 8999))]
 PercentOfAny = Annotated[float, quantity("percent", least=-100.0, most=1000.0)]
 Percent = Annotated[float, quantity("percent", least=0.0, most=100.0)]
 PositivePercent = Annotated[float, quantity("percent", above=0.0, most=100.0)]

@@ -141,8 +141,12 @@ class ClockChange(Table):
 class FlexAccept(Accept):
     """Criteria of ``flex_schedule``."""
 
-    step_volume: WithinLimit | None = None
-    day_volume: WithinLimit | None = None
+    step_volume: WithinLimit | None = Field(
+        None, description="deviation of the step of the schedule that is furthest off"
+    )
+    day_volume: WithinLimit | None = Field(
+        None, description="deviation of the day, by the pump's clock, that is furthest off"
+    )
 
     def _between(self) -> dict[str, Limit | None]:
         return {"step_volume": self.step_volume, "day_volume": self.day_volume}

@@ -53,7 +53,7 @@ class Sample(Table):
 class FlowAccuracyAccept(Accept):
     """Criteria of ``flow_accuracy``. ``trumpet`` has a limit for each observation window it names."""
 
-    delivered_drug: DrugRateLimit | None = None
+    delivered_drug: DrugRateLimit | None = Field(None, description="drug delivered in a time; needs `drug`")
     trumpet: dict[str, AnyLimit] = Field(
         {}, description="limits by window", examples=['{ "930 min" = "within 16 %" }']
     )
@@ -80,7 +80,7 @@ class FlowAccuracyCase(WeighedCase):
     dose_ug_h: DrugRateUgH | None = Field(
         None, alias="dose", description="dose that is set instead of a rate", examples=['"200 ug/day"']
     )
-    drug: Drug | None = None
+    drug: Drug | None = Field(None, description="what is in the reservoir, for a case written as a dose")
     settle_s: DurationOrNoneS = Field(
         alias="settle", description="time the flow settles before it is sampled", examples=['"6 h"']
     )

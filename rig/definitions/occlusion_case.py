@@ -28,9 +28,13 @@ RELEASE_READINGS = 10
 class OcclusionAccept(PlainAccept):
     """Criteria of ``occlusion``."""
 
-    time_to_alarm: DurationLimit | None = None
-    alarm_pressure: PressureLimit | None = None
-    released_volume: VolumeLimit | None = None
+    time_to_alarm: DurationLimit | None = Field(None, description="from the closing of the line to the alarm")
+    alarm_pressure: PressureLimit | None = Field(
+        None, description="rise of the pressure in the line at the alarm"
+    )
+    released_volume: VolumeLimit | None = Field(
+        None, description="what comes when the line is opened, weighed"
+    )
 
     def _own(self) -> dict[str, Limit | None]:
         return {

@@ -20,10 +20,18 @@ DAY_S = 86_400.0
 class PatientAccept(Accept):
     """Criteria of ``patient_bolus``. Lock-out and daily maximum are respected or not, the log is complete or not."""
 
-    lockout: Annotated[str, one_of("respected")] | None = None
-    daily_maximum: Annotated[str, one_of("respected")] | None = None
-    requests_granted: Annotated[str, one_of("as allowed")] | None = None
-    log: Annotated[str, one_of("complete")] | None = None
+    lockout: Annotated[str, one_of("respected")] | None = Field(
+        None, description="no bolus is granted before the lock-out has passed"
+    )
+    daily_maximum: Annotated[str, one_of("respected")] | None = Field(
+        None, description="no bolus is granted beyond the maximum in 24 h"
+    )
+    requests_granted: Annotated[str, one_of("as allowed")] | None = Field(
+        None, description="no request is refused that lock-out and maximum allow"
+    )
+    log: Annotated[str, one_of("complete")] | None = Field(
+        None, description="the pump's log holds every request, grant and denial"
+    )
 
     def _between(self) -> dict[str, Limit | None]:
         words = ("lockout", "daily_maximum", "requests_granted", "log")

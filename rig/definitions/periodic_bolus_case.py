@@ -20,7 +20,9 @@ MOST_BOLUSES = 1000
 class PeriodicAccept(Accept):
     """Criteria of ``periodic_bolus``."""
 
-    single_dose: WithinLimit | None = None
+    single_dose: WithinLimit | None = Field(
+        None, description="deviation of the worst bolus from what was set"
+    )
 
     def _between(self) -> dict[str, Limit | None]:
         return {"single_dose": self.single_dose}

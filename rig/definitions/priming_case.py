@@ -47,11 +47,21 @@ class Catheter(Table):
 class PrimingAccept(Accept):
     """Criteria of ``priming``. The program resumes by itself or not, the log is as commanded or not."""
 
-    prime_volume: WithinLimit | None = None
-    bridge_volume: WithinLimit | None = None
-    bridge_drug: TwoSidedLimit | None = None
-    resumed: Annotated[str, one_of("by itself")] | None = None
-    log: Annotated[str, one_of("as commanded")] | None = None
+    prime_volume: WithinLimit | None = Field(
+        None, description="deviation of the primed volume from that of tubing and catheter"
+    )
+    bridge_volume: WithinLimit | None = Field(
+        None, description="deviation of the volume of the bridge from what was set"
+    )
+    bridge_drug: TwoSidedLimit | None = Field(
+        None, description="deviation of the drug that leaves the line in the bridge from the old drug in it"
+    )
+    resumed: Annotated[str, one_of("by itself")] | None = Field(
+        None, description="after the bridge the pump returns to its program"
+    )
+    log: Annotated[str, one_of("as commanded")] | None = Field(
+        None, description="the pump's log holds what it was told, and nothing else"
+    )
 
     def _between(self) -> dict[str, Limit | None]:
         return {
@@ -70,7 +80,7 @@ class PrimingCase(WeighedCase):
     volume_key = "for"
 
     procedure: Literal["priming"]
-    catheter: Catheter
+    catheter: Catheter = Field(description="the catheter, whose volume is primed and bridged")
     tubing_ml: VolumeOrNoneMl = Field(
         0.0, alias="tubing", description="volume from the reservoir to the catheter", examples=['"0.2 mL"']
     )

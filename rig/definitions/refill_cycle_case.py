@@ -26,11 +26,19 @@ from rig.readings import Prescription
 class RefillAccept(Accept):
     """Criteria of ``refill_cycle``: contents by weighing where the alarms come, and what is left at the end."""
 
-    low_alarm_volume: VolumeLimit | None = None
-    empty_alarm_delay: DurationLimit | None = None
-    residual_volume: VolumeLimit | None = None
-    refill_discrepancy: VolumeLimit | None = None
-    log: Annotated[str, one_of("as commanded")] | None = None
+    low_alarm_volume: VolumeLimit | None = Field(
+        None, description="really left when the low-reservoir alarm comes"
+    )
+    empty_alarm_delay: DurationLimit | None = Field(
+        None, description="from the end of the flow to the alarm of the empty reservoir"
+    )
+    residual_volume: VolumeLimit | None = Field(None, description="really left when nothing flows any more")
+    refill_discrepancy: VolumeLimit | None = Field(
+        None, description="the pump's count less what is really left, where a refill is due"
+    )
+    log: Annotated[str, one_of("as commanded")] | None = Field(
+        None, description="the pump's log holds what it was told, the end of its reservoir, and nothing else"
+    )
 
     def _between(self) -> dict[str, Limit | None]:
         return {

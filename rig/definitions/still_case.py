@@ -17,7 +17,9 @@ from rig.quantities import whole_multiple
 class StillAccept(PlainAccept):
     """Criteria of ``still``."""
 
-    flow_at_rest: FlowLimit | None = None
+    flow_at_rest: FlowLimit | None = Field(
+        None, description="mean flow of the stopped pump, line open; backwards is negative"
+    )
 
     def _own(self) -> dict[str, Limit | None]:
         return {"flow_at_rest": self.flow_at_rest}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, InstanceOf
+from pydantic import Field, InstanceOf, WithJsonSchema
 
 from rig.definitions.fields import (
     Ident,
@@ -45,7 +45,7 @@ class UnitFile(Auxiliaries):
     """
 
     serial: Ident = Field(description="serial number of the pump unit", examples=['"SN0042"'])
-    profile: InstanceOf[PumpProfile] = Field(
+    profile: Annotated[InstanceOf[PumpProfile], WithJsonSchema({"type": "string"})] = Field(
         description="file with the claims of the pump model", examples=['"pumps/reference-40ml.toml"']
     )
     reservoir_written_ml: VolumeMl | None = Field(
@@ -85,8 +85,10 @@ class UnitFile(Auxiliaries):
         description="the pump's own link",
         examples=['{ driver = "pump_rpu1", address = "serial:///dev/ttyUSB0" }'],
     )
-    balance: BalanceInstrument | None = None
-    flow: FlowInstrument | None = None
+    balance: BalanceInstrument | None = Field(
+        None, description="the balance that weighs what this unit delivers"
+    )
+    flow: FlowInstrument | None = Field(None, description="the flow sensor in its line")
     safe_channel: Annotated[int, whole(0, 8999)] | None = Field(
         None,
         description="channel of its valves that diverts its flow, or cuts its power, where that is its safe state",
@@ -95,7 +97,9 @@ class UnitFile(Auxiliaries):
     safe_when: Annotated[str, one_of("on", "off")] = Field(
         "on", description="how this channel is then", examples=['"on"']
     )
-    simulated_written: SimulatedUnit | None = Field(None, alias="simulated")
+    simulated_written: SimulatedUnit | None = Field(
+        None, alias="simulated", description="what its simulated instruments get wrong"
+    )
 
     @property
     def reservoir_ml(self) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator, FormatChecker
 
 from rig.definitions.bench_file import load_bench
 from rig.definitions.check import check_plan_on_bench
+from rig.definitions.json_schema import SCHEMAS, as_json
 from rig.definitions.plan_file import load_plan
 from rig.definitions.pump_profile import load_profile
 from rig.errors import DefinitionError
@@ -547,3 +550,75 @@ def assert_told(
     for jargon in ("pydantic", "Input should", "Field required", "Extra inputs", "type=", "ctx", "Traceback"):
         assert jargon not in told
     assert str(path) in told
+
+
+# What a schema cannot say: what is wrong between two values or places, or with another file; what numbers mean.
+NOT_BY_SCHEMA = {
+    "zero rate",
+    "underflow",
+    "window no multiple",
+    "window too long",
+    "no window",
+    "trumpet no multiple",
+    "trumpet twice",
+    "trumpet of a volume",
+    "period no multiple",
+    "period shorter than interval",
+    "too many samples",
+    "settling no multiple",
+    "no blank",
+    "rate and dose",
+    "neither rate nor dose",
+    "dose without drug",
+    "negative within",
+    "limits the wrong way round",
+    "share above 100 %",
+    "inside of nothing",
+    "inside for nothing",
+    "empty accept",
+    "interval too short",
+    "half a second",
+    "id twice",
+    "control character",
+    "too warm",
+    "profile not there",
+    "profile elsewhere",
+    "profile a folder",
+    "same address",
+    "same address otherwise spelled",
+    "real and simulated",
+    "serial twice",
+    "bad date",
+    "accuracy above 100 %",
+    "half an outlet",
+    "outlet too thick",
+    "too much in the reservoir",
+    "stall without beginning",
+    "air on the moon",
+    "rates the wrong way round",
+    "alarm always on",
+    "boluses the wrong way round",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "old", "new"),
+    [
+        (kind, name, *fault[:2])
+        for kind, faults in (("plan", PLAN_FAULTS), ("bench", BENCH_FAULTS), ("profile", PROFILE_FAULTS))
+        for name, fault in faults.items()
+        if "not TOML" not in fault[-1]
+    ],
+)
+def test_an_editor_marks_what_a_schema_can_say(
+    kind: str, name: str, old: str, new: str, spoil: Callable[[str, str, str], str]
+) -> None:
+    schema = SCHEMAS["pump" if kind == "profile" else kind]()
+    sound = as_json(tomllib.loads(spoil(kind, "", "")))
+    try:
+        spoiled = as_json(tomllib.loads(spoil(kind, old, new)))
+    except tomllib.TOMLDecodeError:
+        return  # an editor marks that without a schema
+    validator = Draft7Validator(schema, format_checker=FormatChecker())
+    assert validator.is_valid(sound)
+    assert validator.is_valid(spoiled) == (name in NOT_BY_SCHEMA)

@@ -38,7 +38,7 @@ def test_commands_have_the_options_they_are_shown_with(page):
             assert name in COMMANDS, f"there is no command 'rig {name}'"
             parser = argparse.ArgumentParser(prog=f"rig {name}", exit_on_error=False)
             importlib.import_module(f"rig.cli.{name}").add_arguments(parser)
-            words = shlex.split(rest.split(" < ")[0], comments=True)
+            words = shlex.split(re.split(" [<>] ", rest)[0], comments=True)
             parser.parse_args(words)
 
 

@@ -46,7 +46,7 @@ def section(page, heading):
 
 
 def test_generated_tables_are_as_the_code_has_them(make_reference):
-    assert list(make_reference.stale_pages()) == [], "run: python docs/make_reference.py"
+    assert list(make_reference.stale()) == [], "run: python docs/make_reference.py"
 
 
 def test_every_generated_table_stands_somewhere(make_reference, pages):
