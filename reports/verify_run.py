@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks run folders of infusion-rig without infusion-rig: verify_run.py RUN_OR_FOLDER_OF_RUNS...
 
-Needs Python 3.11 and the library `cryptography`, nothing else; changes nothing. Each run is checked in six steps, in
-the order below. Prints what is wrong, a line each, or "sound" with the keys that sealed and signed. Exit status 0 if
+Needs Python 3.11 and the library `cryptography`, nothing else; changes nothing. Each run is checked in seven steps,
+in the order below. Prints what is wrong, a line each, or "sound" with the keys that sealed and signed. Exit status 0 if
 all is sound, 1 if not. It cannot know whose keys these are: compare them with those the laboratory gave you.
 """
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 MANIFEST, JOURNAL, RESULTS = "manifest.json", "journal.jsonl", "results.json"
 ATTESTATION, SIGNATURE = "attestation.dsse.json", re.compile(r"signatures/(\d{3,})\.dsse\.json")
+TIME_STAMP = re.compile(r"time_stamps/[^/]+")
 MEANINGS = ("author", "review", "approval", "rejection", "correction")
 
 
@@ -68,9 +69,9 @@ def check_files(run, manifest):
     there = {
         path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_symlink() or path.is_file()
     }
-    added = {name for name in there if name in (MANIFEST, ATTESTATION) or SIGNATURE.fullmatch(name)}
+    later = {name for name in there if SIGNATURE.fullmatch(name) or TIME_STAMP.fullmatch(name)}
     entries = {entry["path"]: entry for entry in manifest["files"]}
-    for name in sorted(there - added - entries.keys()):
+    for name in sorted(there - later - {MANIFEST, ATTESTATION} - entries.keys()):
         yield f"{name}: foreign, it was not there when the run was sealed"
     for name, entry in entries.items():
         if name not in there:
@@ -198,6 +199,17 @@ def check_signatures(run, of_the_run):
     return told
 
 
+# Step 7. A time stamp (RFC 3161) has the name of its hash, and is about this manifest. Its signature is for openssl:
+# openssl ts -verify -data manifest.json -in time_stamps/NAME.tsr -CAfile CERTIFICATES_OF_THE_AUTHORITY.pem
+def check_time_stamps(run):
+    digest = hashlib.sha256((run / MANIFEST).read_bytes()).digest()
+    for path in sorted(run.glob("time_stamps/*")):
+        content = path.read_bytes()
+        if path.name != f"{sha256(content)[:32]}.tsr" or digest not in content:
+            raise Wrong(f"time_stamps/{path.name}: altered, or about another {MANIFEST}")
+        yield f"  time stamp {path.name}: openssl tells of when and by whom"
+
+
 def check(run):
     """(findings, what a sound run says, its opening record)."""
     findings, told, opened = [], [], {}
@@ -207,6 +219,7 @@ def check(run):
         opened = read_journal(run, manifest)
         of_the_run = check_same_run(run, opened)
         told = [check_attestation(run, opened, manifest, of_the_run), *check_signatures(run, of_the_run)]
+        told += check_time_stamps(run)
     except Wrong as wrong:
         findings.append(str(wrong))
     except (OSError, ValueError, LookupError, AttributeError) as error:

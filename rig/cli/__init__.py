@@ -31,6 +31,7 @@ COMMANDS = {
     "report": "build the report of a run again from its record",
     "verify": "check that a run's record is whole and unaltered, and that no run is missing",
     "sign": "sign a run: author, review, approval, rejection, correction",
+    "stamp": "ask a time-stamp authority for its word that a sealed run was there",
     "resume": "go on with a run that was killed, or close it as it lies",
     "sim": "serve a bench's simulated instruments on pseudo-terminals or TCP",
     "schema": "print the JSON Schema of plan, bench or pump profile, for editors",

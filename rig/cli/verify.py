@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rig.record.verify import Examined
 
 NOT_TOLD = "not in --trusted: whose key it is, is not checked"
+NOT_LOOKED_AT = "its signature is not checked without --authorities"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="public key, or folder of such: a seal or signature by any other key is a finding",
     )
+    parser.add_argument(
+        "--authorities",
+        metavar="PEM",
+        type=Path,
+        help="certificates of time-stamp authorities: a time stamp that leads to none of them is a finding",
+    )
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.add_argument(
         "--script", action="store_true", help="print a small program that checks the same without this one"
@@ -41,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from rig.record.keys import trusted_keys
     from rig.record.layout import check_is_run_folder, is_run_folder
     from rig.record.run_folder import run_folders_in
+    from rig.record.time_stamp import library, read_authorities
     from rig.record.verify import examine_run
     from rig.record.verify_runs import Together, verify_together
 
@@ -50,15 +58,19 @@ def run(args: argparse.Namespace) -> int:
     if not args.paths:
         raise DefinitionError("no run is named", Where(key="RUN"))
     trusted = trusted_keys(args.trusted) if args.trusted is not None else None
+    authorities = None
+    if args.authorities is not None:
+        library()
+        authorities = read_authorities(args.authorities)
     single = [path for path in args.paths if is_run_folder(path)]
     together, examined = Together(), []
     for path in args.paths:
         if path in single:
-            examined.append(examine_run(path, trusted))
+            examined.append(examine_run(path, trusted, authorities))
             continue
         if not path.is_dir() or not (folders := run_folders_in(path)):
             check_is_run_folder(path)
-        runs = [examine_run(folder, trusted) for folder in folders]
+        runs = [examine_run(folder, trusted, authorities) for folder in folders]
         found = verify_together(runs)
         together.findings += found.findings
         together.remarks += found.remarks
@@ -92,6 +104,9 @@ def _tell(each: Examined, trusted: Mapping[str, str] | None) -> None:
         because = f": {signature.reason}" if signature.reason else ""
         print(f"  {signature.meaning} signed {signature.signed_utc} by {signature.name}{because}")
         print(f"  key {signature.key_id} ({_known(signature.key_id, trusted)})")
+    for stamp in each.time_stamps:
+        checked = "authority trusted" if stamp.is_checked else NOT_LOOKED_AT
+        print(f"  time stamp {stamp.utc} of {stamp.authority} ({checked})")
 
 
 def _known(key_id: str, trusted: Mapping[str, str] | None) -> str:
@@ -120,6 +135,7 @@ def _as_json(
                 "findings": [vars(finding) for finding in each.findings],
                 "seal": None if each.findings else seal_of(each),
                 "signatures": [signature.as_json() for signature in each.signatures],
+                "time_stamps": [vars(stamp) for stamp in each.time_stamps],
             }
             for each in examined
         ],

@@ -20,6 +20,7 @@ from rig.definitions.fields import (
     TemperatureC,
     TemperatureDifferenceK,
     VolumeMl,
+    WebAddress,
     one_of,
     whole,
 )
@@ -89,6 +90,11 @@ class BenchTable(Table):
     if_both_die: Annotated[str, one_of(*LAST_LAYERS)] = Field(
         "none", description="what still makes the pumps safe when run and guard are both dead"
     )
+    time_stamp_authority: WebAddress = Field(
+        "",
+        description="who is asked for an RFC 3161 time stamp on each run's seal",
+        examples=['"http://tsa.example.org/tsr"'],
+    )
     seed: Annotated[int, whole(0, 2**32 - 1)] = Field(1, description="seed of the simulated instruments")
 
 
@@ -113,6 +119,7 @@ class BenchFile:
     disagreement_max_ml: float | None
     silence_max_s: float
     if_both_die: str
+    time_stamp_authority: str
     seed: int
     units: tuple[UnitFile, ...]
     shared: Auxiliaries

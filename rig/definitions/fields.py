@@ -138,6 +138,13 @@ def _line_of_text(value: object) -> str:
     return text
 
 
+def _web_address(value: object) -> str:
+    text = _line_of_text(value)
+    if not text.startswith(("http://", "https://")) or " " in text:
+        raise refused(f"{shown(text)} is no web address", "it begins with http:// or https://")
+    return text
+
+
 def is_ident(text: str) -> bool:
     """Whether a text can be a name, by ``IDENT_RULE``."""
     return _ID.fullmatch(text) is not None and len(text) <= _LONGEST_ID
@@ -249,6 +256,7 @@ _NotNegative = {"least": 0.0}
 
 Text = Annotated[str, Written(_text, schema={"type": "string", "pattern": r"\S"})]
 LineOfText = Annotated[str, _LINE]
+WebAddress = Annotated[str, Written(_web_address, schema={"type": "string", "pattern": "^https?://"})]
 Ident = Annotated[str, _IDENT]
 Idents = Annotated[tuple[str, ...], _list_of(_IDENT)]
 Weekdays = Annotated[tuple[str, ...], _list_of(Written(_weekday, schema={"enum": list(WEEKDAYS)}))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -13,9 +14,11 @@ RESULTS = "results.json"
 SAMPLES = "samples.parquet"
 ATTESTATION = "attestation.dsse.json"
 RESERVE = "reserve.tmp"  # while the run goes on
+TIME_STAMPS = "time_stamps"
 DAMAGED = "damaged.json"  # in place of a seal, when the record could not be brought to its end
 
 _SIGNATURE = re.compile(r"signatures/(\d{3,})\.dsse\.json")
+_TIME_STAMP = re.compile(rf"{TIME_STAMPS}/[^/]+")
 
 
 def signature_name(number: int) -> str:
@@ -27,6 +30,16 @@ def is_signature(name: str) -> bool:
     """Whether a path in the run folder is that of a signature: added after the seal, and checked by itself."""
     found = _SIGNATURE.fullmatch(name)
     return found is not None and name == signature_name(int(found[1]))
+
+
+def time_stamp_name(content: bytes) -> str:
+    """Path in the run folder of a time stamp with this content."""
+    return f"{TIME_STAMPS}/{hashlib.sha256(content).hexdigest()[:32]}.tsr"
+
+
+def is_added(name: str) -> bool:
+    """Whether a path in the run folder is that of a signature or time stamp: after the seal, checked by itself."""
+    return is_signature(name) or _TIME_STAMP.fullmatch(name) is not None
 
 
 def is_run_folder(path: Path) -> bool:

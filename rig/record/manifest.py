@@ -12,7 +12,7 @@ from pathlib import Path
 from rig.errors import IntegrityError
 from rig.record.durable_files import sync_file, sync_folder, write_atomically
 from rig.record.journal_reader import JournalReader
-from rig.record.layout import ATTESTATION, JOURNAL, MANIFEST, is_signature
+from rig.record.layout import ATTESTATION, JOURNAL, MANIFEST, is_added
 
 SCHEMA = "infusion-rig/manifest/1"
 
@@ -112,9 +112,9 @@ def files_in(run_path: Path) -> Iterator[str]:
 
 
 def sealed_names(run_path: Path) -> Iterator[str]:
-    """Of the files in a run folder those that a manifest names: not itself, nor the signatures made over it."""
+    """Of the files in a run folder those that a manifest names: not itself, nor what was signed or stamped over it."""
     for name in files_in(run_path):
-        if name not in (MANIFEST, ATTESTATION) and not is_signature(name):
+        if name not in (MANIFEST, ATTESTATION) and not is_added(name):
             yield name
 
 

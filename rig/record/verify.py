@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rig.errors import IntegrityError
 from rig.record.attestation import check_attestation
@@ -21,7 +21,11 @@ from rig.record.layout import ATTESTATION, DAMAGED, JOURNAL, MANIFEST, RESULTS, 
 from rig.record.manifest import FileEntry, Manifest, read_manifest, sealed_names, sha256_of
 from rig.record.run_folder import wire_log_name
 from rig.record.signatures import Signature, read_signatures
+from rig.record.time_stamp import TimeStamp, read_time_stamps
 from rig.record.wire_log import read_wire_log
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # counted in the hash of a definition as it was read, not in its copy
 
@@ -53,6 +57,7 @@ class Examined:
     opened: Record | None = None  # the journal's first record, if it is sound
     manifest: Manifest | None = None
     signatures: list[Signature] = field(default_factory=list)
+    time_stamps: list[TimeStamp] = field(default_factory=list)
 
     @property
     def bench_key_id(self) -> str:
@@ -70,8 +75,13 @@ def verify_run(path: Path, trusted: Mapping[str, str] | None = None) -> list[Fin
     return examine_run(path, trusted).findings
 
 
-def examine_run(path: Path, trusted: Mapping[str, str] | None = None) -> Examined:
-    """As :func:`verify_run`, with what the folder tells of its seal and signatures."""
+def examine_run(
+    path: Path, trusted: Mapping[str, str] | None = None, authorities: Sequence[Certificate] | None = None
+) -> Examined:
+    """As :func:`verify_run`, with what the folder tells of its seal and signatures.
+
+    With ``authorities`` the signatures of time stamps are checked as well, and must lead to one of these.
+    """
     path = Path(path)
     check_is_run_folder(path)
     examined = Examined(path)
@@ -96,6 +106,8 @@ def examine_run(path: Path, trusted: Mapping[str, str] | None = None) -> Examine
     findings += [Finding(ATTESTATION, wrong) for wrong in check_attestation(path, examined.opened, manifest)]
     examined.signatures = read_signatures(path, examined.opened)
     findings += [Finding(each.file, each.trouble) for each in examined.signatures if each.trouble]
+    examined.time_stamps = read_time_stamps(path, authorities)
+    findings += [Finding(each.file, each.trouble) for each in examined.time_stamps if each.trouble]
     if trusted is not None:
         findings += _untrusted(examined, trusted)
     return examined

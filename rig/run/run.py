@@ -33,6 +33,7 @@ from rig.record.run_folder import RunFolder, new_run_id
 from rig.run.earlier_requirements import changes_since_last_run
 from rig.run.gap import time_zero
 from rig.run.guarding import HeldBench
+from rig.run.standard_error import StandardError
 from rig.safe_state import out_of_safe_state, to_safe_state
 
 RECORDED_VERSIONS = (
@@ -334,6 +335,7 @@ class Run:
             self._hand_over(record, self.results)
         finally:
             self.folder.seal(record.opened, self._key, self._history)
+            self._ask_for_time_stamp()
         return self.results
 
     def _sound_record(self) -> RunRecord:
@@ -349,6 +351,18 @@ class Run:
         from rig.report import hand_over
 
         hand_over(self.path, record, results, has_room=not self.folder.disk_full)
+
+    def _ask_for_time_stamp(self) -> None:
+        """Where the bench names an authority. Without its answer the run is as sound, and ends as it did."""
+        if not self.bench.file.time_stamp_authority:
+            return
+        from rig.record.time_stamp import stamp_run
+
+        try:
+            stamp_run(self.path, self.bench.file.time_stamp_authority)
+        except RigError as error:
+            told = f"{error}; the run is sealed without a time stamp, 'rig stamp' asks again"
+            print(f"run {self.run_id}: {told}", file=StandardError(), flush=True)
 
     def _detach(self) -> None:
         for instrument in self.bench.instruments:
