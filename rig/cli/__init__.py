@@ -33,6 +33,7 @@ COMMANDS = {
     "sign": "sign a run: author, review, approval, rejection, correction",
     "stamp": "ask a time-stamp authority for its word that a sealed run was there",
     "resume": "go on with a run that was killed, or close it as it lies",
+    "watch": "show runs as they go: a live page, or this terminal",
     "sim": "serve a bench's simulated instruments on pseudo-terminals or TCP",
     "schema": "print the JSON Schema of plan, bench or pump profile, for editors",
     "analyze": "mean error and trumpet curve of a balance log from elsewhere",

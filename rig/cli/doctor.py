@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rig.errors import EXIT_ALL_PASS, EXIT_RIG_FAILED
+from rig.errors import EXIT_ALL_PASS, EXIT_RIG_FAILED, IntegrityError
 
 if TYPE_CHECKING:
     from rig.bench.doctor import Examined
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rig.bench.doctor import examine
     from rig.definitions.bench_file import load_bench
+    from rig.record.doctor_file import keep_examination
     from rig.record.lock import BenchLock
 
     bench = load_bench(args.bench)
@@ -40,8 +42,13 @@ def run(args: argparse.Namespace) -> int:
     finally:
         lock.release()
     bad = [each for each in examined if each.level == "bad"]
+    found = [{**asdict(each), "level": each.level} for each in examined]
+    try:
+        keep_examination(bench.id, found)
+    except IntegrityError as error:  # the examination was made all the same
+        print(f"rig doctor: what was found is not kept: {error}", file=sys.stderr)
     if args.json:
-        print(json.dumps([{**asdict(each), "level": each.level} for each in examined], indent=2))
+        print(json.dumps(found, indent=2))
     else:
         doubts = sum(each.level == "doubt" for each in examined)
         print(

@@ -17,6 +17,7 @@ class ManualBalance:
 
     ROLE = "balance"
     DEFAULT_BAUD = 9600
+    ASKS_A_PERSON = True
 
     def __init__(self, link: Link, *, label: str, answer_within_s: float = 600.0) -> None:
         self._link, self._label = link, label

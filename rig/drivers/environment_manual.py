@@ -38,6 +38,7 @@ class ManualEnvironment:
 
     ROLE = "environment"
     DEFAULT_BAUD = 9600
+    ASKS_A_PERSON = True
     READ_EVERY_S = None  # a person is not asked every minute
 
     def __init__(

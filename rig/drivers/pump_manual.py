@@ -36,6 +36,7 @@ class ManualPump:
 
     ROLE = "pump"
     DEFAULT_BAUD = 9600
+    ASKS_A_PERSON = True
     ASK_EVERY_S = None  # a person is not asked every few minutes
 
     def __init__(

@@ -17,6 +17,7 @@ class ManualValves:
 
     ROLE = "valves"
     DEFAULT_BAUD = 9600
+    ASKS_A_PERSON = True
 
     def __init__(self, link: Link, *, positions: str, answer_within_s: float = 600.0) -> None:
         self._operator = Operator(link, answer_within_s)

@@ -10,8 +10,6 @@ import json
 import os
 import secrets
 import socket
-import stat
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +18,7 @@ from typing import Any
 
 from rig.errors import RigError
 from rig.record.lock import file_stem
+from rig.transport.private_folder import private_folder
 
 LINE_LIMIT = 4096
 WITHIN_S = 2.0
@@ -28,18 +27,7 @@ REASON_LIMIT = 200
 
 def control_file(bench_id: str) -> Path:
     """Port and token of the guard of a bench, for this user. Raises RigError where no private folder can be had."""
-    user = str(os.getuid()) if hasattr(os, "getuid") else "own"
-    folder = Path(tempfile.gettempdir()) / f"infusion-rig-{user}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-    except OSError as error:
-        raise RigError(f"{folder}: {error.strerror or error}") from error
-    if not stat.S_ISDIR(found.st_mode) or (
-        hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o077)
-    ):
-        raise RigError(f"{folder} is not a folder of this user alone")
-    return folder / f"{file_stem(bench_id)}.json"
+    return private_folder() / f"{file_stem(bench_id)}.json"
 
 
 class ControlPort:

@@ -125,7 +125,7 @@ class JournalReader:
                         self._torn = (byte, len(raw))
                         return
                     content = raw[:-1]
-                    record, trouble = _parsed(content)
+                    record, trouble = parsed_record(content)
                     number = -1 if record is None else record["seq"]
                     yield _Line(number, byte, hashlib.sha256(content).hexdigest(), record, trouble)
                     byte += len(raw)
@@ -191,7 +191,7 @@ def _with_next(lines: Iterator[_Line]) -> Iterator[tuple[_Line, _Line | None]]:
         line = after
 
 
-def _parsed(content: bytes) -> tuple[Record | None, str]:
+def parsed_record(content: bytes) -> tuple[Record | None, str]:
     """The record in a line, or None and why there is none."""
     try:
         record = json.loads(content.decode(), parse_constant=_no_constant)

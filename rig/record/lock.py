@@ -18,7 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rig.errors import BenchBusy, RigError
 
@@ -38,6 +38,27 @@ def file_stem(bench_id: str) -> str:
     return f"{readable}-{hashlib.sha256(bench_id.encode()).hexdigest()[:12]}"
 
 
+class Holder(NamedTuple):
+    """Who says that it holds a bench: what it does, its process, since when (UTC)."""
+
+    note: str
+    pid: int
+    since: str
+
+
+def holder(bench_id: str, folder: Path | None = None) -> Holder | None:
+    """What the small file says; None if it says nothing. Whether the lock is still held, only the lock knows."""
+    try:
+        told = json.loads(_holder_file(bench_id, folder or locks_folder()).read_text(encoding="utf-8"))
+        return Holder(str(told["note"]), int(told["pid"]), str(told["since"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _holder_file(bench_id: str, folder: Path) -> Path:
+    return folder / f"{file_stem(bench_id)}.holder.json"
+
+
 class BenchLock:
     """The right to use a bench: ``with BenchLock("line-3"):``, or :meth:`acquire` and :meth:`release`.
 
@@ -51,7 +72,7 @@ class BenchLock:
 
         stem = file_stem(bench_id)
         self.bench_id, self._folder = bench_id, folder or locks_folder()
-        self._holder_file = self._folder / f"{stem}.holder.json"
+        self._holder_file = _holder_file(bench_id, self._folder)
         # Readable and writable by every user, or a second one could not even ask. One lock for all threads: it may be
         # released by another than took it.
         self._locks = [
@@ -117,13 +138,10 @@ class BenchLock:
         self.release()
 
     def _busy(self) -> str:
-        try:
-            holder = json.loads(self._holder_file.read_text(encoding="utf-8"))
-            who = f"process {holder['pid']}, since {holder['since']}"
-            if holder["note"]:
-                who += f", {holder['note']}"
-        except (OSError, ValueError, LookupError, TypeError):
-            who = "by whom is not known"
+        held = holder(self.bench_id, self._folder)
+        who = "by whom is not known" if held is None else f"process {held.pid}, since {held.since}"
+        if held is not None and held.note:
+            who += f", {held.note}"
         return f"bench '{self.bench_id}' is held by another run ({who}); nothing was sent"
 
 

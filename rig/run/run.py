@@ -30,11 +30,13 @@ from rig.record.load_run import load_run
 from rig.record.proof_file import keep_proof
 from rig.record.requirement_files import keep_requirements
 from rig.record.run_folder import RunFolder, new_run_id
+from rig.run.asking import RecordedAsking, is_asked
 from rig.run.earlier_requirements import changes_since_last_run
 from rig.run.gap import time_zero
 from rig.run.guarding import HeldBench
 from rig.run.standard_error import StandardError
 from rig.safe_state import out_of_safe_state, to_safe_state
+from rig.transport import WireSink
 
 RECORDED_VERSIONS = (
     "infusion-rig",
@@ -114,7 +116,9 @@ class Run:
     def _meet_instruments(self) -> None:
         """Every byte into the wire logs from now on; each instrument says who it is."""
         for instrument in self.bench.instruments:
-            sink = self.folder.wire_sink(instrument.unit, instrument.file.role)
+            sink: WireSink = self.folder.wire_sink(instrument.unit, instrument.file.role)
+            if is_asked(instrument.file.driver):
+                sink = RecordedAsking(sink, self.folder.journal, instrument.unit, instrument.file.role)
             instrument.tap.sink = lambda t_ns, way, data, sink=sink: sink(t_ns - self._started_ns, way, data)
         for unit in self.bench.units:
             if unit.safe_state == "power off":

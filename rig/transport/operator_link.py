@@ -2,7 +2,8 @@
 
 A question is one line of text; the answer comes back as ``name``, tab, ``answer``, newline. Who answers is asked with
 each question (return: the same person as before), because over a run of days it is not always the same one. The
-terminal is that of the process (``/dev/tty``), whatever standard input and output are.
+terminal is that of the process (``/dev/tty``), whatever standard input and output are. While a question stands, the
+live page can answer it too (:mod:`rig.transport.prompts`); whoever is first counts, and the other is told.
 
 NOT tried: Windows, whose console cannot be waited for in this way.
 """
@@ -19,6 +20,7 @@ from rig.clock import NS_PER_S, Clock
 from rig.errors import LinkLost
 from rig.transport import WireSink
 from rig.transport.buffered_link import SLICE_NS, BufferedLink
+from rig.transport.prompts import StandingQuestion
 
 TERMINAL = "/dev/tty"
 
@@ -37,6 +39,7 @@ class OperatorLink(BufferedLink):
         self._terminal = terminal
         self._typed = bytearray()
         self._answer = ""  # typed, while the name is still to come
+        self._question: StandingQuestion | None = None
 
     def alone(self) -> AbstractContextManager[object]:
         return self._turn
@@ -45,12 +48,26 @@ class OperatorLink(BufferedLink):
         """Show the question."""
         self._typed.clear()
         self._answer = ""
+        self._question = StandingQuestion(data.decode("utf-8", "replace").strip())
         OperatorLink.asking.set()
         self._show(b"\r\n\x07" + data.rstrip(b"\n") + b"\r\n> ")
 
     def _receive(self, deadline_ns: int) -> bytes:
         """The whole answer at once, or b"" at the deadline."""
-        while (line := self._line(deadline_ns)) is not None:
+        question = self._question or StandingQuestion("")
+        try:
+            typed = self._typed_answer(deadline_ns, question)
+            answered = question.answer(*typed) if typed else question.withdraw()
+            if answered is not None and answered != typed:
+                self._show(b"\r\n  answered by %b: %b\r\n" % tuple(text.encode() for text in answered))
+        finally:
+            question.withdraw()
+            OperatorLink.asking.clear()
+        return self._logged("{}\t{}\n".format(*answered).encode()) if answered else b""
+
+    def _typed_answer(self, deadline_ns: int, question: StandingQuestion) -> tuple[str, str] | None:
+        """Name and answer; None at the deadline, or when somebody else has answered."""
+        while (line := self._line(deadline_ns, question)) is not None:
             if not self._answer:
                 self._answer = line
                 if line:
@@ -61,17 +78,15 @@ class OperatorLink(BufferedLink):
                 continue
             if line or OperatorLink._name:
                 OperatorLink._name = line or OperatorLink._name
-                OperatorLink.asking.clear()
-                return self._logged(f"{OperatorLink._name}\t{self._answer}\n".encode())
+                return OperatorLink._name, self._answer
             self._show(b"  your name: ")
-        OperatorLink.asking.clear()
-        return b""
+        return None
 
-    def _line(self, deadline_ns: int) -> str | None:
-        """One typed line without its end and spaces around it; None at the deadline."""
+    def _line(self, deadline_ns: int, question: StandingQuestion) -> str | None:
+        """One typed line without its end and spaces around it; None at the deadline, or when it is of no use."""
         while b"\n" not in self._typed:
             now_ns = self._clock.now_ns()
-            if now_ns >= deadline_ns:
+            if now_ns >= deadline_ns or question.answered() is not None:
                 return None
             self._clock.raise_if_aborted()
             wait_s = min(SLICE_NS, deadline_ns - now_ns) / NS_PER_S

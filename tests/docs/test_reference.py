@@ -22,6 +22,7 @@ from rig.readings import ChannelReading, MassReading, PatientBolusReply, PumpAla
 from rig.record.case_recorder import CaseRecorder
 from rig.record.clock_watch import ClockStep
 from rig.record.journal import RESERVED, Journal
+from rig.run.asking import RecordedAsking
 
 ROOT = Path(__file__).resolve().parents[2]
 TICKED = re.compile(r"`([^`]+)`")
@@ -117,6 +118,9 @@ def journal_fields(main_job, tmp_path_factory):
         "case_started", case="case", unit="unit", procedure="bolus", again="on the operator's word"
     )
     journal.append("recovered", words="the pump was stopped")
+    asking = RecordedAsking(lambda *_: None, journal, "unit", "pump")
+    asking(0, ">", b"done?\n")
+    asking(0, "<", b"Ada\tdone\n")
     journal.close()
     for file in (path, *(folder / "journal.jsonl" for folder in main_job[1].values())):
         for line in file.read_text(encoding="utf-8").splitlines():

@@ -1,0 +1,59 @@
+"""Reads a journal while it grows: each byte once, each line held against the chain."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from rig.record.journal import FIRST_PREV
+from rig.record.journal_reader import Record, parsed_record
+
+AT_ONCE = 1 << 20  # bytes taken in one go: a long record is caught up with in steps
+
+
+class JournalTail:
+    """``read()`` gives the records that are new. ``problem`` says why no more come, if the chain is broken.
+
+    A last line without its end is left until it is whole. ``size`` is what the file had at the last look, ``taken`` how
+    many bytes of it were read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem = ""
+        self.size = self.taken = self.count = 0
+        self._head = FIRST_PREV
+
+    @property
+    def is_behind(self) -> bool:
+        """More is there than was read at once."""
+        return not self.problem and self.size - self.taken >= AT_ONCE
+
+    def read(self) -> list[Record]:
+        """The new whole records, from at most 1 MiB. Raises OSError if the file cannot be read."""
+        if self.problem:
+            return []
+        with self.path.open("rb") as file:
+            self.size = file.seek(0, 2)
+            if self.size < self.taken:
+                self.problem = f"the journal became shorter: {self.size} bytes, {self.taken} were read"
+                return []
+            file.seek(self.taken)
+            lines = file.read(AT_ONCE).split(b"\n")
+        if len(lines) == 1 and len(lines[0]) == AT_ONCE:
+            self.problem = f"record {self.count} is longer than {AT_ONCE} bytes"
+        lines.pop()  # not ended yet
+        records = []
+        for line in lines:
+            record, trouble = parsed_record(line)
+            if record is None:
+                self.problem = f"record {self.count} is not a record: {trouble}"
+            elif record["seq"] != self.count or record["prev"] != self._head:
+                self.problem = f"the chain is broken at record {self.count}: what follows is not shown"
+            if record is None or self.problem:
+                break
+            self.taken += len(line) + 1
+            self.count += 1
+            self._head = hashlib.sha256(line).hexdigest()
+            records.append(record)
+        return records
