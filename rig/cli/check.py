@@ -79,8 +79,11 @@ def _check_name(path: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from rig.definitions.report_file import load_report_file
     from rig.judge.expected import summary_of, time_text, warnings_of
+    from rig.record.report_settings import SETTINGS
 
+    load_report_file(Path(SETTINGS))
     plans, bench, warnings = checked(args.plans, args.bench)
     warnings += [warning for plan in plans for warning in warnings_of(plan, bench)]
     for warning in warnings:

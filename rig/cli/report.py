@@ -13,6 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into", metavar="DIR", type=Path, help="where to put it (default: RUN.report beside RUN)"
     )
+    parser.add_argument(
+        "--paper",
+        choices=("a4", "letter"),
+        help="size of the pages (default: as the settings of the run say, else a4)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise DefinitionError(f"this folder cannot be made: {error.strerror}", Where(str(into))) from None
     signed = any(run_folder.glob("signatures/*"))
-    for made in build_report(run_folder, into=into):
+    for made in build_report(run_folder, into=into, paper=args.paper):
         if not sealed:
             print(made, "(the run was never sealed)")
         elif signed:

@@ -45,6 +45,9 @@ class BenchTable(Table):
     id: Ident = Field(description="short name of the bench", examples=['"line-3"'])
     site: LineOfText = Field("", description="where it stands")
     fluid: Annotated[str, one_of("water")] = Field("water", description="what is pumped")
+    fluid_lot: LineOfText = Field(
+        "", description="its grade and lot", examples=['"ISO 3696 grade 3, lot 2611-4"']
+    )
     fluid_temperature_c: TemperatureC | None = Field(
         None,
         alias="fluid_temperature",
@@ -105,6 +108,7 @@ class BenchFile:
     id: str
     site: str
     fluid: str
+    fluid_lot: str
     fluid_temperature_c: float | None
     fluid_temperature_u_k: float
     air_temperature_c: float

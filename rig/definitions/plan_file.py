@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from rig.definitions.cases import PROCEDURES, Case
-from rig.definitions.fields import Ident, LineOfText, Paths, TemperatureC, Text, Truth, shown
+from rig.definitions.fields import Ident, LineOfText, Paths, ShareOfUnitsPct, TemperatureC, Text, Truth, shown
 from rig.definitions.requirement_set import RequirementSet
 from rig.definitions.requirements import load_requirements
 from rig.definitions.tables import Problems, Table, check_keys, read_table
@@ -42,6 +42,18 @@ class PlanTable(Table):
         examples=['"37 degC"'],
     )
     unattended: Truth = Field(False, description="nobody is near while it runs", examples=["true"])
+    sample_size: Text = Field(
+        "", description="why so many units are tested: the rationale of the sample size"
+    )
+    reliability_pct: ShareOfUnitsPct | None = Field(
+        None,
+        alias="reliability",
+        description="share of all units that shall meet the criteria",
+        examples=['"90 %"'],
+    )
+    confidence_pct: ShareOfUnitsPct = Field(
+        95.0, alias="confidence", description="confidence of what is said of other units", examples=['"95 %"']
+    )
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,9 @@ class Plan:
     purpose: str
     reference_temperature_c: float
     unattended: bool
+    sample_size: str
+    reliability_pct: float | None
+    confidence_pct: float
     cases: tuple[Case, ...]
     source: TomlSource = field(repr=False, compare=False)
     requirements: tuple[RequirementSet, ...] = field(default=(), repr=False, compare=False)
@@ -106,6 +121,9 @@ def _plan(source: TomlSource, requirements_in: Path) -> Plan:
         header.purpose,
         header.reference_temperature_c,
         header.unattended,
+        header.sample_size,
+        header.reliability_pct,
+        header.confidence_pct,
         cases,
         source,
         sets,

@@ -27,6 +27,7 @@ from rig.judge.findings import (
     measured,
     time_text,
 )
+from rig.judge.population import population
 from rig.judge.trace import requirement_row, trace
 from rig.judge.verdicts import capability_flags, verdict_on, without_value
 from rig.judge.weighing import FLOW_WHILE_STOPPED
@@ -59,6 +60,7 @@ def judge(run: RunRecord, plan: Plan, bench: BenchFile) -> Result:
         if (data := run.case(case.id, unit.serial)) is not None
     ]
     outcomes = [Outcome(case["outcome"]) for case in cases]
+    units = [_unit(unit, run, cases) for unit in bench.units]
     opened = run.opened
     finished_ns = (
         run.closed["t_ns"] if run.closed else max((data.finished_ns for data in run.cases), default=0)
@@ -77,9 +79,10 @@ def judge(run: RunRecord, plan: Plan, bench: BenchFile) -> Result:
             "plan": opened.get("plan"),
             "bench": opened.get("bench"),
             "software": opened.get("software"),
-            "units": [_unit(unit, run, cases) for unit in bench.units],
+            "units": units,
             "shared_instruments": [_instrument(record, run) for record in _instruments(run, SHARED)],
             "cases": cases,
+            "population": population(plan, units, cases),
             **_requirements(run, plan, cases),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rig.analysis.density import water_density_kg_m3
 from rig.definitions.bench_file import UnitFile
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
@@ -13,7 +14,13 @@ UNITS_A_TABLE = 4
 
 def apparatus(sources: Sources) -> Block:
     """The section."""
-    parts = [_units(sources), _instruments(sources), *_stated_accuracy(sources), _conditions(sources)]
+    parts = [
+        _units(sources),
+        *_prescriptions(sources),
+        _instruments(sources),
+        *_stated_accuracy(sources),
+        _conditions(sources),
+    ]
     return blocks.section("apparatus", "Units under test and instruments", parts)
 
 
@@ -30,8 +37,10 @@ def _units(sources: Sources) -> Block:
                 blocks.strong(unit["serial"]),
                 blocks.text(" ".join(str(part) for part in (unit.get("maker"), unit.get("model")) if part)),
                 blocks.text(unit.get("firmware")),
+                blocks.text(_equivalence(file)),
                 blocks.plain_number(getattr(file, "reservoir_ml", None), "mL"),
-                blocks.text(getattr(file, "set_lot", None)),
+                blocks.text(_delivery_set(file)),
+                blocks.text(_battery(sources, str(unit["serial"]))),
                 blocks.text(_read_back(sources, str(unit["serial"]))),
                 blocks.verdict(unit.get("outcome")),
             ]
@@ -42,14 +51,45 @@ def _units(sources: Sources) -> Block:
             "Serial number",
             "Maker and model",
             "Firmware",
+            "Built as in production",
             "Reservoir fill",
-            "Set or catheter lot",
+            "Set or catheter",
+            "Battery, start to end",
             "Prescription read back",
             "Outcome",
         ],
         rows,
-        [1.1, 1.6, 0.8, 0.8, 1.0, 1.2, 1.2],
-        "lllrlll",
+        [1.0, 1.2, 0.85, 0.95, 0.85, 0.95, 0.9, 1.15, 1.45],
+        "llllrllll",
+        small=True,
+    )
+
+
+def _equivalence(file: UnitFile | None) -> str:
+    """What the bench file says; the rig cannot know."""
+    told = getattr(file, "production_equivalent", None)
+    return "not stated" if told is None else "yes, as stated" if told else "NO, as stated"
+
+
+def _delivery_set(file: UnitFile | None) -> str:
+    lot = getattr(file, "set_lot", None)
+    told = [getattr(file, "catheter", None), f"lot {lot}" if lot else None]
+    return ", ".join(part for part in told if part) or "not stated"
+
+
+def _battery(sources: Sources, serial: str) -> str:
+    """The voltage the pump itself tells, first and last."""
+    told = [
+        state["battery_mv"]
+        for data in sources.run.cases
+        if data.unit == serial
+        for state in data.pump_states
+        if state.get("battery_mv")
+    ]
+    return (
+        f"{joined(number(told[0] / 1000), 'V')} to {joined(number(told[-1] / 1000), 'V')}"
+        if told
+        else "not told"
     )
 
 
@@ -62,6 +102,28 @@ def _read_back(sources: Sources, serial: str) -> str:
         return "never programmed"
     alike = sum(1 for record in told if record["commanded"] == record["read"])
     return f"as commanded in {alike} of {len(told)} cases"
+
+
+def _prescriptions(sources: Sources) -> list[Block]:
+    """What each pump was told, and what it said was active before it delivered; the same of several units once."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for data in sources.run.cases:
+        if data.read_back is not None and data.unit in sources.serials:
+            told, read = (wording.prescription(data.read_back[key]) for key in ("commanded", "read"))
+            found.setdefault((data.case, told, read), []).append(data.unit)
+    if not found:
+        return []
+    rows = [
+        [
+            blocks.strong(case),
+            blocks.text(wording.listed(units, 12)),
+            blocks.text(told),
+            blocks.text("the same" if read == told else f"DIFFERS: {read}"),
+        ]
+        for (case, told, read), units in found.items()
+    ]
+    title = "Prescription as commanded, and as read back from the pump before the start"
+    return [blocks.table(title, ["Case", "Units", "Commanded", "Read back"], rows, [1.1, 1.6, 2.6, 1.2])]
 
 
 def _instruments(sources: Sources) -> Block:
@@ -150,6 +212,19 @@ def _stated_accuracy(sources: Sources) -> list[Block]:
     return tables
 
 
+def _liquid(sources: Sources) -> list[tuple[str, Cell]]:
+    """Temperature in the pump, and the density that turns mass into volume."""
+    fluid_c, reference_c = sources.bench.fluid_temperature_c, sources.plan.reference_temperature_c
+    density = number(water_density_kg_m3(reference_c), digits=6)
+    told = f"{joined(density, 'kg/m³')} at {joined(number(reference_c), '°C')} (Tanaka et al. 2001)"
+    pairs = [("Its density", blocks.text(told))]
+    if fluid_c is not None:
+        stated = f"{joined(number(fluid_c), '°C')}, standard uncertainty "
+        stated += joined(number(sources.bench.fluid_temperature_u_k, digits=2), "K")
+        pairs.insert(0, ("Its temperature in the pump", blocks.text(stated)))
+    return pairs
+
+
 def _split_unit(name: str) -> tuple[str, str]:
     """ "drift_24h_g" -> ("drift of the zero point in 24 h (standard deviation)", "g")."""
     words = {
@@ -171,7 +246,11 @@ def _conditions(sources: Sources) -> Block:
     """What the bench file states of liquid and air, with standard uncertainties."""
     bench = sources.bench
     reference = getattr(sources.plan, "reference_temperature_c", None)
-    pairs = [("Liquid", blocks.text(bench.fluid))]
+    pairs = [
+        ("Liquid", blocks.text(f"{bench.fluid}, in place of a drug")),
+        ("Its grade and lot", blocks.text(bench.fluid_lot or "not stated")),
+        *_liquid(sources),
+    ]
     for title, name, unit in (
         ("Air temperature", "air_temperature_c", "°C"),
         ("Air pressure", "air_pressure_hpa", "hPa"),

@@ -70,6 +70,7 @@ def _budget(title: str, budget: Results) -> Block:
         [1.5, 2.85, 1.35, 1.15, 0.9, 1.0, 0.4, 0.95],
         "llrrrrrl",
         small=True,
+        whole=18,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rig.record.case_data import CaseData
 from rig.report import blocks, case_figures
 from rig.report.blocks import Block
-from rig.report.delivery_figures import delivered
+from rig.report.delivery_figures import cumulative, delivered
 from rig.report.numbers import plus_minus
 from rig.report.series import weighing
 from rig.report.sources import Results, Sources, criterion_of
@@ -20,12 +20,17 @@ def pictures(sources: Sources, found: list[Results]) -> list[Block]:
     """The figures of each unit, then the evaporation blanks of all."""
     drawn: list[Block] = []
     together: list[CaseData] = []
+    rate = (found[0].get("set") or {}).get("rate_ml_h") if found[0]["procedure"] == "flow_accuracy" else None
     for result in found:
         data = sources.data(result)
         if data is None:
             continue
         together.append(data)
         drawn += PICTURES.get(str(result["procedure"]), _delivered)(sources, result, data)
+    weighed = [(data, weighing(data, sources.plan, sources.bench)) for data in together]
+    if rate is not None and (drawing := cumulative(weighed, rate)) is not None:
+        words = f"{found[0]['id']}: delivered volume in the analysis period, by weighing, against the programmed one."
+        drawn.append(blocks.figure(drawing, words, words))
     blank = case_figures.blanks(together)
     if blank is not None:
         words = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
 from rig.report.case_pictures import pictures
-from rig.report.case_tables import boluses, measurements, portions, trumpets
+from rig.report.case_tables import boluses, measurements, portions, trumpets, witnesses
 from rig.report.numbers import duration, number, plus_minus, probability
 from rig.report.sources import Results, Sources, criterion_of
 
@@ -86,7 +86,7 @@ def _case(sources: Sources, case: str, place: int) -> Block:
     reasons = _reasons(found)
     if reasons:
         parts += [blocks.paragraph("Reasons given with verdicts:", "note"), blocks.bullets(reasons)]
-    parts += [*measurements(found), *trumpets(found), *boluses(found), *portions(found)]
+    parts += [*measurements(found), *witnesses(found), *trumpets(found), *boluses(found), *portions(found)]
     parts += pictures(sources, found)
     return blocks.section(f"case-{place}", title, parts, level=2)
 
@@ -158,11 +158,10 @@ def _criteria(found: list[Results]) -> Block:
             rows += [_criterion(result, criterion, place) for place, criterion in enumerate(criteria)]
     return blocks.table(
         "Criteria",
-        ["Unit", "Criterion", "Value", "U", "k", "Limit", "Margin", "P\u00a0wrong", "Verdict"],
+        ["Unit", "Criterion", "Value", "U", "k", "Limit", "Margin", "TUR", "P\u00a0wrong", "Verdict"],
         rows,
-        [0.95, 1.35, 0.95, 0.8, 0.45, 1.05, 0.95, 0.75, 1.65],
-        "llrrrlrrl",
-        whole=20,
+        [0.85, 1.45, 0.9, 0.75, 0.42, 1.12, 0.9, 0.5, 0.7, 1.55],
+        "llrrrlrrrl",
     )
 
 
@@ -177,6 +176,7 @@ def _criterion(result: Results, criterion: Results, place: int) -> list[Cell]:
         blocks.plain_number(criterion.get("coverage_factor"), digits=3),
         blocks.text(wording.limit(criterion.get("limit"))),
         blocks.quantity(criterion.get("margin"), unit, u),
+        blocks.plain_number(criterion.get("test_uncertainty_ratio"), digits=2),
         blocks.written(probability(wrong), wrong),
         blocks.verdict(criterion["verdict"]),
     ]
@@ -193,7 +193,7 @@ def _all_unjudged(result: Results, criteria: list[Results]) -> list[Cell]:
     return [
         blocks.strong(result["unit"]),
         blocks.text(f"all {len(criteria)}, not measured"),
-        *[blocks.text(None)] * 6,
+        *[blocks.text(None)] * 7,
         blocks.verdict(criteria[0]["verdict"]),
     ]
 

@@ -31,7 +31,50 @@ def measurements(found: list[Results]) -> list[Block]:
                 "l" + "r" * len(shown),
             )
         )
-    return tables
+    return [*tables, *_coverage(having)]
+
+
+def _coverage(having: list[Results]) -> list[Block]:
+    """With which factors these uncertainties were expanded; those of nearly all by name of none."""
+    quantities: dict[str, list[str]] = {}
+    for result in having:
+        for name, got in result["measurements"].items():
+            if got.get("expanded_uncertainty") is not None:
+                k = got.get("coverage_factor")
+                words = "limits of error, no factor" if k is None else f"k = {number(k, digits=3)}"
+                quantities.setdefault(words, []).append(wording.measurement(name))
+    if not quantities:
+        return []
+    told = [
+        f"{words} ({wording.listed(list(dict.fromkeys(names)), 12)})" for words, names in quantities.items()
+    ]
+    return [blocks.paragraph(f"Coverage factors: {'; '.join(told)}.", "note")]
+
+
+def witnesses(found: list[Results]) -> list[Block]:
+    """What balance, flow sensor and the pump's own count say of the mean flow. One row a unit."""
+    rows = [
+        [
+            blocks.strong(result["unit"]),
+            blocks.written(
+                plus_minus(each["balance_ml_h"], each["balance_expanded_uncertainty_ml_h"], "mL/h"),
+                each["balance_ml_h"],
+            ),
+            blocks.written(
+                plus_minus(each["sensor_ml_h"], each["sensor_tolerance_ml_h"], "mL/h"), each["sensor_ml_h"]
+            ),
+            blocks.plain_number(each["pump_ml_h"], "mL/h"),
+            blocks.plain_number(each["en"], digits=2, signed=True),
+            blocks.plain_number(each["intervals"]),
+        ]
+        for result in found
+        for each in result.get("witnesses") or []
+    ]
+    if not rows:
+        return []
+    columns = ["Unit", "Balance", "Flow sensor", "Pump's own count", "E_n", "Intervals"]
+    title = "Two witnesses: mean flow over the intervals not in doubt; they agree where |E_n| is at most 1"
+    return [blocks.table(title, columns, rows, [1.0, 1.6, 1.6, 1.2, 0.6, 0.7], "lrrrrr")]
 
 
 def _quantity(name: str, result: Results) -> Cell:

@@ -11,11 +11,24 @@ from rig.report.procedure_words import PROCEDURES
 from rig.report.sources import Sources
 
 NEVER = [
-    "Delivery against back pressure, at other temperatures or at other heights of the reservoir; "
-    "occlusion; air in the line.",
     "Drugs and their viscosity: the liquid was a simulant.",
-    "Flexible, periodic and patient-activated delivery; alarms were not provoked.",
-    "Ageing: battery life, end of service, long-term stability and storage.",
+    "Air in the line, as something done on purpose.",
+    "Storage, transport, and ageing beyond the time of the run.",
+]
+# What the software computes by: the version of each is that of infusion-rig.
+ALGORITHMS = [
+    (
+        "volume from balance readings",
+        "buoyancy and density: Tanaka et al. 2001; air: simplified CIPM formula",
+    ),
+    (
+        "mean error, trumpet curve",
+        "IEC 60601-2-24:2012, 201.12.1.102 to 106, overlapping windows, end points",
+    ),
+    ("uncertainty", "JCGM 100:2008 (GUM), confirmed by JCGM 101:2008 (Monte Carlo) where drawn"),
+    ("verdict", "ILAC-G8:09/2019 and JCGM 106:2012, guard band as wide as U"),
+    ("two witnesses", "E_n of ISO/IEC 17043"),
+    ("other units", "ISO 16269-6:2014, exact factors; Clopper and Pearson 1934"),
 ]
 
 
@@ -38,6 +51,10 @@ def not_tested(sources: Sources) -> Block:
         for name, words in PROCEDURES.items()
         if name not in procedures
     ]
+    if not any(getattr(case, "bath_temperature_c", None) is not None for case in sources.plan.cases):
+        items.append("Other temperatures of the pump: no case sets a bath.")
+    if not any(getattr(case, "channels_on", ()) for case in sources.plan.cases):
+        items.append("Back pressure and other heights of the outlet: no case switches a valve for that.")
     rates = sorted({case.rate_ml_h for case in sources.plan.cases if hasattr(case, "rate_ml_h")})
     if rates:
         told = wording.listed([number(rate, "mL/h") for rate in rates], 8)
@@ -64,8 +81,13 @@ def software_and_files(sources: Sources) -> Block:
     parts = [
         blocks.table("Software of the run and of this report", ["Software", "Version"], rows, [1.0, 2.0])
     ]
+    methods = [[blocks.text(name), blocks.text(source)] for name, source in ALGORITHMS]
+    title = f"Algorithms, all of infusion-rig {version('infusion-rig')}"
+    parts.append(blocks.table(title, ["What is computed", "After"], methods, [1.0, 2.4]))
     files = [[blocks.text(name), blocks.code(digest)] for name, digest in sources.hashes.items()]
     files.append([blocks.text("head of the journal's hash chain"), blocks.code(sources.run.head or "none")])
+    if key := (sources.run.opened.get("bench_key") or {}).get("id"):
+        files.append([blocks.text("key that seals runs of this bench"), blocks.code(key)])
     parts.append(
         blocks.table(
             "Files this report was made from, SHA-256",

@@ -14,7 +14,9 @@ from rig.report.front import front
 from rig.report.happenings import environment, happenings
 from rig.report.method import acceptance, method
 from rig.report.numbers import utc
+from rig.report.own_layout import letterhead, own_sections
 from rig.report.plain_text import visible
+from rig.report.sample_size import sample_size
 from rig.report.sources import Sources
 from rig.report.traceability import traceability
 
@@ -24,9 +26,11 @@ def document(sources: Sources) -> dict[str, Any]:
     plan = sources.results.get("plan") or {}
     with drawing.style():
         sections = [
+            *own_sections(sources.settings, "first"),
             apparatus(sources),
             method(sources),
             acceptance(sources),
+            *sample_size(sources),
             results(sources),
             traceability(sources),
             *fault_catching(sources),
@@ -35,6 +39,7 @@ def document(sources: Sources) -> dict[str, Any]:
             budgets(sources),
             not_tested(sources),
             software_and_files(sources),
+            *own_sections(sources.settings, "last"),
             signatures(sources),
         ]
     _number(sections)
@@ -45,6 +50,7 @@ def document(sources: Sources) -> dict[str, Any]:
         ),
         "run_id": visible(sources.run_id, 120),
         "plan": visible(f"{plan.get('id')} rev. {plan.get('revision')}", 80),
+        **letterhead(sources.settings),
         "rehearsal": bool(sources.results.get("rehearsal")),
         "date": [started.year, started.month, started.day, started.hour, started.minute, started.second]
         if started

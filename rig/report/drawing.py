@@ -58,7 +58,7 @@ STYLE: dict[str, Any] = {
     "path.simplify_threshold": 0.3,
 }
 MM = 1 / 25.4
-SMALL_MM = (84.0, 54.0)
+SMALL_MM = (84.0, 48.0)
 WIDE_MM = 170.0
 
 

@@ -10,10 +10,13 @@ from rig.record.case_data import CaseData
 from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
 from rig.report.numbers import duration, plus_minus
+from rig.report.sample_size import in_short
 from rig.report.sources import Results, Sources
 from rig.report.traceability import TOLD, has_set, requirements_of
 
-MOST_LINES = 7  # of one unit on the first page; the rest is in the results
+MOST_LINES = (
+    12  # of all units together on the first page, and at least two of each; the rest is in the results
+)
 UNITS_A_TABLE = 4  # columns of units that fit on a page
 LONGEST_TITLE = 80  # characters of a requirement's title on the first page
 
@@ -80,6 +83,8 @@ def _identity(sources: Sources) -> Block:
             ),
         ),
         ("Carried out by", blocks.text(results.get("operator") or "not stated")),
+        ("Units that passed", blocks.text(in_short(results.get("population")))),
+        ("Signed", blocks.text(_signed(sources))),
         (
             "Software",
             blocks.text(
@@ -95,6 +100,14 @@ def _identity(sources: Sources) -> Block:
     elif closed.get("reason"):
         pairs.insert(1, ("Ended because", blocks.strong(closed["reason"])))
     return blocks.facts([pair for pair in pairs if pair[1]["text"] != "–"])
+
+
+def _signed(sources: Sources) -> str:
+    """Who signed, with the meaning; signatures that do not count are left to the section on them."""
+    told = [f"{each.meaning}: {each.name}" for each in sources.signatures if not each.trouble]
+    if told:
+        return "; ".join(told)
+    return "" if sources.results.get("rehearsal") else "not signed electronically when this report was made"
 
 
 def _units_in_words(units: Sequence[Results]) -> str:
@@ -208,11 +221,16 @@ def what_went_wrong(sources: Sources, most: int = MOST_LINES) -> list[tuple[str,
                 cases_of.setdefault((rank, words), []).append(str(result["id"]))
         ordered = sorted(cases_of.items(), key=lambda item: item[0][0])
         lines = [f"{wording.listed(names)}: {words}" for (_, words), names in ordered]
-        if len(lines) > most:
-            lines = [*lines[: most - 1], f"and {len(lines) - most + 1} more, in the results below"]
         if lines:
             found.append((serial, lines))
-    return found
+    each = max(2, most // max(1, len(found)))
+    return [(serial, _cut(lines, each)) for serial, lines in found]
+
+
+def _cut(lines: list[str], most: int) -> list[str]:
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"and {len(lines) - most + 1} more, in the results below"]
 
 
 def _faults_of(sources: Sources, result: Results) -> list[tuple[int, str]]:
@@ -226,7 +244,7 @@ def _faults_of(sources: Sources, result: Results) -> list[tuple[int, str]]:
         1 for other in sources.run.cases if (other.case, other.unit) == (result["id"], result["unit"])
     )
     if times > 1:
-        told.append((0, f"carried out {times} times in this run; the results are those of the first time"))
+        told.append((0, f"carried out {times} times in this run; the results are those of the last time"))
     alarms = [] if data is None else alarms_in_words(sources, data)
     told += [(1, words) for words in alarms]
     if ended not in ("completed", ""):

@@ -18,6 +18,11 @@ OF_THE_RUN: dict[str, Callable[[Results], str]] = {
         "touched by that"
     ),
     "disk_full": lambda record: "the disk was full",
+    "recovered": lambda record: f"pumps had to be made safe before it began: {record['words']}",
+    "resumed": lambda record: (
+        f"it was taken up again by {record.get('operator') or 'nobody named'} at "
+        f"{record.get('utc')}: {record.get('message')}"
+    ),
 }
 ROUTINE = {"PROG", "START", "STOP", "BOLUS_REQ", "BOLUS_GRANT", "BOLUS_END", "CLOCK"}
 
@@ -36,8 +41,47 @@ def happenings(sources: Sources) -> Block:
                 [blocks.figure(run_figures.timeline(sources.serials, known, flags), words, words, wide=True)]
             )
         )
-    parts += [_flags(sources), _alarms(sources), *_events(sources), *_notes(sources)]
+    parts += [_flags(sources), blocks.paragraph(WHO_LEFT_OUT, "note"), _repeated(sources)]
+    parts += [_alarms(sources), *_events(sources), *_notes(sources)]
     return blocks.section("happenings", "Flags, exclusions, alarms and events", parts)
+
+
+WHO_LEFT_OUT = (
+    "Flags are set by infusion-rig, by fixed rules and without asking anybody, when the case is judged; nobody can "
+    "leave out a sample or a window by hand. Each flag stands here, also where it changed nothing."
+)
+
+
+def _repeated(sources: Sources) -> Block:
+    """Cases that ended early, and whatever was carried out a second time; the run before on the same bench."""
+    items = [
+        f"{case['unit']}, {case['id']}: {wording.ended(str(case['ended']), str(case.get('message') or ''))}."
+        for case in sources.cases
+        if case.get("ended") not in ("completed", None)
+    ]
+    times: dict[tuple[str, str], int] = {}
+    for data in sources.run.cases:
+        times[data.unit, data.case] = times.get((data.unit, data.case), 0) + 1
+    items += [
+        f"{unit}, {case}: carried out {count} times in this run; the results are those of the last time."
+        for (unit, case), count in times.items()
+        if count > 1
+    ]
+    if sources.run.resumptions:
+        items.append(f"The run was interrupted and taken up again {len(sources.run.resumptions)} times.")
+    previous = sources.run.opened.get("previous_run")
+    before = (
+        f"The run before on this bench: {previous['run_id']}."
+        if previous
+        else "No run on this bench came before."
+    )
+    title = "Aborted, interrupted and repeated"
+    told = (
+        [blocks.bullets(items)]
+        if items
+        else [blocks.paragraph("Every case was carried out once, to its end.")]
+    )
+    return blocks.section("repeated", title, [*told, blocks.paragraph(before, "note")], level=2)
 
 
 def _flags(sources: Sources) -> Block:

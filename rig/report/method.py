@@ -25,7 +25,8 @@ DECISION = [
     "of the tolerance "
     "limit from the measured one, for a normal or Student's t distribution with the standard uncertainty "
     "U/k; the margin is the "
-    "distance of the value from the nearest tolerance limit, negative outside it.",
+    "distance of the value from the nearest tolerance limit, negative outside it. TUR, the test uncertainty ratio, "
+    "is half the width of the tolerance over U; below 4 the case is flagged.",
 ]
 
 

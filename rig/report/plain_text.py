@@ -71,7 +71,9 @@ def _broken(word: str) -> str:
     return "\u200b".join(word[start : start + step] for start in range(0, len(word), step))
 
 
-def for_pdf(value: Any, keep: tuple[str, ...] = ("svg", "id", "kind", "outcome", "align")) -> Any:
+def for_pdf(
+    value: Any, keep: tuple[str, ...] = ("svg", "id", "kind", "outcome", "align", "bytes", "data")
+) -> Any:
     """A copy of a document's data with each text fit for the embedded fonts; values of the keys ``keep`` untouched."""
     return _mapped(value, lambda text: breakable(drawn(text)), keep)
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from rig.definitions.bench_file import BenchFile
 from rig.definitions.plan_file import Plan
+from rig.definitions.report_file import ReportFile
 from rig.errors import IntegrityError
 from rig.record.case_data import CaseData, RunRecord
+from rig.record.report_settings import report_settings_of
 from rig.record.signatures import Signature, read_signatures
 from rig.report.numbers import duration, instant
 
@@ -30,6 +32,7 @@ class Sources:
     plan: Plan
     bench: BenchFile
     hashes: dict[str, str]  # file name in the run folder -> SHA-256
+    settings: ReportFile
     signatures: tuple[Signature, ...] = ()
 
     @property
@@ -103,12 +106,20 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         raise IntegrityError(f"{results_path}: its schema is not {SCHEMA}")
     sets = [f"requirements/{name}" for found in plan.requirements for name in found.files]
-    names = ["plan.toml", "bench.toml", *_profiles(folder), *sets[:MOST_SET_FILES], "journal.jsonl"]
+    names = [
+        "plan.toml",
+        "bench.toml",
+        *_profiles(folder),
+        *sets[:MOST_SET_FILES],
+        "reports/report.toml",
+        "journal.jsonl",
+    ]
     hashes = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
     if raw is not None:
         hashes["results.json"] = hashlib.sha256(raw).hexdigest()
     signatures = tuple(read_signatures(folder, run.opened))
-    return Sources(folder, results, run, plan, bench, hashes, signatures)
+    settings = report_settings_of(folder)
+    return Sources(folder, results, run, plan, bench, hashes, settings, signatures)
 
 
 def _profiles(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from rig.report.numbers import duration, number
 from rig.report.procedure_words import PROCEDURES
 
 OUTCOMES = (
@@ -240,6 +241,29 @@ def signed(unit: str | None, name: str) -> bool:
 def arguments(values: dict[str, Any]) -> str:
     """The arguments of an event: "RATE 20833, CONC 0"."""
     return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def prescription(told: dict[str, Any]) -> str:
+    """What a pump was told, or says is active, as the record has it: "continuous, rate 2 µL/h"."""
+    parts = [str(told["mode"])] if told.get("mode") else []
+    for name, value in told.items():
+        shown = _told(name, value)
+        if name != "mode" and value and shown:
+            parts.append(shown)
+    return ", ".join(parts) or "nothing"
+
+
+def _told(name: str, value: Any) -> str:
+    """One part of a prescription; its name ends in its unit."""
+    for ending, (factor, unit) in _PROGRAMMED.items():
+        if name.endswith(ending):
+            return f"{plain(name.removesuffix(ending))} {number(value * factor, unit)}"
+    if name.endswith("_s"):
+        return f"{plain(name.removesuffix('_s'))} {duration(value)}"
+    return f"{plain(name)} {value}"
+
+
+_PROGRAMMED = {"_nl_h": (1e-3, "µL/h"), "_nl": (1e-3, "µL"), "_ng_ml": (1e-3, "µg/mL")}
 
 
 def listed(items: list[str], most: int = 6) -> str:

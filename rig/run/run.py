@@ -19,6 +19,7 @@ from rig.clock import Clock
 from rig.definitions.bench_file import UnitFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
+from rig.definitions.report_file import load_report_file
 from rig.errors import Aborted, IntegrityError, InterlockTripped, RigError
 from rig.judge import judge, judge_case
 from rig.procedures import PROCEDURES
@@ -28,6 +29,7 @@ from rig.record.case_recorder import CaseRecorder
 from rig.record.keys import bench_key, key_id, spelled
 from rig.record.load_run import load_run
 from rig.record.proof_file import keep_proof
+from rig.record.report_settings import SETTINGS, keep_report_settings
 from rig.record.requirement_files import keep_requirements
 from rig.record.run_folder import RunFolder, new_run_id
 from rig.run.asking import RecordedAsking, is_asked
@@ -76,6 +78,7 @@ class Run:
         ] = {}  # by unit: whether its safe state was confirmed when it was last asked for
         self._held = held
         self.results: dict[str, Any] | None = None
+        settings = load_report_file(Path(SETTINGS))
         self._clock: Clock = bench.clock
         self._started_ns = self._clock.now_ns()
         self._opened_at = datetime.now(UTC)
@@ -96,6 +99,7 @@ class Run:
         self._begun: set[str] = set()
         self._is_opened = False
         try:
+            keep_report_settings(self.folder.path, settings)
             if held is not None:
                 held.tell_run_folder(self.folder.path)
             self._open_record(operator)
