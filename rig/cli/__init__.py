@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "ask each instrument of a bench who it is and whether it is fit; moves no fluid",
     "prove": "hold a plan against faulty pumps and instruments: which faults it catches",
     "report": "build the report of a run again from its record",
+    "summary": "one report over several runs: verdicts by requirement, repeated and aborted runs, other units",
     "verify": "check that a run's record is whole and unaltered, and that no run is missing",
     "sign": "sign a run: author, review, approval, rejection, correction",
     "stamp": "ask a time-stamp authority for its word that a sealed run was there",

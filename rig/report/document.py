@@ -42,7 +42,7 @@ def document(sources: Sources) -> dict[str, Any]:
             *own_sections(sources.settings, "last"),
             signatures(sources),
         ]
-    _number(sections)
+    numbered(sections)
     started = utc(str(sources.results.get("started_utc") or ""))
     return {
         "title": visible(
@@ -61,7 +61,7 @@ def document(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _number(sections: list[blocks.Block]) -> None:
+def numbered(sections: list[blocks.Block]) -> None:
     """Give sections and sub-sections their numbers."""
     for first, section in enumerate(sections, 1):
         section["number"] = str(first)

@@ -68,7 +68,9 @@ def style() -> Iterator[None]:
     import matplotlib
 
     settings: Any = STYLE
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # nobody's own matplotlibrc
+        matplotlib.rcParams.update(settings)
         yield
 
 

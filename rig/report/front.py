@@ -224,10 +224,11 @@ def what_went_wrong(sources: Sources, most: int = MOST_LINES) -> list[tuple[str,
         if lines:
             found.append((serial, lines))
     each = max(2, most // max(1, len(found)))
-    return [(serial, _cut(lines, each)) for serial, lines in found]
+    return [(serial, cut(lines, each)) for serial, lines in found]
 
 
-def _cut(lines: list[str], most: int) -> list[str]:
+def cut(lines: list[str], most: int) -> list[str]:
+    """At most so many lines, the last of which says how many there are more."""
     if len(lines) <= most:
         return lines
     return [*lines[: most - 1], f"and {len(lines) - most + 1} more, in the results below"]
