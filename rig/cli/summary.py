@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from rig.definitions.report_file import load_report_file
     from rig.record.layout import is_run_folder
     from rig.record.report_settings import SETTINGS
-    from rig.report.summary import build_summary
+    from rig.report.several_runs import build_summary
 
     into: Path = args.into
     if any(is_run_folder(folder) for folder in (into, *into.resolve().parents)):

@@ -16,7 +16,7 @@ from rig.cli import main
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
 from rig.definitions.report_file import ReportFile
-from rig.report.summary import build_summary
+from rig.report.several_runs import build_summary
 from rig.run.session import Session
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from rig.report import blocks, wording
 from rig.report.blocks import Block, Cell
 from rig.report.numbers import NONE, instant, plus_minus
 from rig.report.sample_size import interval_table, percent
-from rig.report.summary_sources import OneRun, Results, SummarySources
+from rig.report.several_sources import OneRun, Results, SummarySources
 
 FIRMWARE_A_TABLE, UNITS_A_TABLE = 3, 5
 IDENTITY = ("model", "serial", "certificate", "calibrated_until")  # of an instrument

@@ -10,7 +10,7 @@ from typing import Any
 
 from rig.definitions.report_file import ReportFile
 from rig.record.durable_files import write_atomically
-from rig.report import blocks, summary_sections, wording
+from rig.report import blocks, several_sections, wording
 from rig.report.blocks import Block
 from rig.report.document import numbered
 from rig.report.front import cut
@@ -18,8 +18,8 @@ from rig.report.numbers import instant, utc
 from rig.report.own_layout import letterhead, own_sections
 from rig.report.page import html_page
 from rig.report.paper import pdf_pages
-from rig.report.summary_sections import by_firmware, plan_of, value_of
-from rig.report.summary_sources import OneRun, Results, SummarySources, read_summary_sources
+from rig.report.several_sections import by_firmware, plan_of, value_of
+from rig.report.several_sources import OneRun, Results, SummarySources, read_summary_sources
 
 MOST_WRONG = 24  # lines on what went wrong; the tables hold all
 RULE = (
@@ -73,15 +73,15 @@ def summary_document(sources: SummarySources, settings: ReportFile) -> dict[str,
     """Title, identification, first page and numbered sections (as document.py makes them of one run)."""
     sections = [
         *own_sections(settings, "first"),
-        summary_sections.runs(sources),
-        summary_sections.by_unit(sources),
-        *summary_sections.criteria(sources),
-        summary_sections.repeated(sources),
-        *summary_sections.populations(sources),
-        summary_sections.untested(sources),
-        summary_sections.instruments(sources),
+        several_sections.runs(sources),
+        several_sections.by_unit(sources),
+        *several_sections.criteria(sources),
+        several_sections.repeated(sources),
+        *several_sections.populations(sources),
+        several_sections.untested(sources),
+        several_sections.instruments(sources),
         *own_sections(settings, "last"),
-        summary_sections.signatures(sources),
+        several_sections.signatures(sources),
     ]
     numbered(sections)
     date = utc(sources.started_utc)
