@@ -12,7 +12,7 @@ from rig.errors import DeviceError, ProtocolError
 
 FRAME_LIMIT = 522
 FLAG, ESCAPE = 0x7E, 0x7D
-STUFFED = (FLAG, ESCAPE, 0x11, 0x13)
+STUFFED = (ESCAPE, FLAG, 0x11, 0x13)  # the escape first: the others bring in more of it
 
 ERRORS = {
     0x01: "wrong data size",
@@ -36,29 +36,20 @@ def _checksum(content: bytes) -> int:
 def format_frame(address: int, command: int, data: bytes = b"") -> bytes:
     """A request."""
     content = bytes((address, command, len(data))) + data
-    framed = bytearray((FLAG,))
-    for byte in (*content, _checksum(content)):
-        framed += bytes((ESCAPE, byte ^ 0x20)) if byte in STUFFED else bytes((byte,))
-    return bytes(framed) + bytes((FLAG,))
+    content += bytes((_checksum(content),))
+    for byte in STUFFED:
+        content = content.replace(bytes((byte,)), bytes((ESCAPE, byte ^ 0x20)))
+    return bytes((FLAG,)) + content + bytes((FLAG,))
 
 
 def unstuff(stuffed: bytes) -> bytes:
     """The content between the flags. Raises ValueError for bytes that stuffing never gives."""
-    content = bytearray()
-    escaped = False
-    for byte in stuffed:
-        if escaped and byte ^ 0x20 in STUFFED:
-            content.append(byte ^ 0x20)
-            escaped = False
-        elif byte == ESCAPE and not escaped:
-            escaped = True
-        elif escaped or byte in STUFFED:
-            raise ValueError("stuffing is wrong")
-        else:
-            content.append(byte)
-    if escaped:
+    if any(byte in stuffed for byte in STUFFED if byte != ESCAPE):
         raise ValueError("stuffing is wrong")
-    return bytes(content)
+    first, *escaped = stuffed.split(bytes((ESCAPE,)))
+    if not all(part and part[0] ^ 0x20 in STUFFED for part in escaped):
+        raise ValueError("stuffing is wrong")
+    return first + b"".join(bytes((part[0] ^ 0x20,)) + part[1:] for part in escaped)
 
 
 def parse_frame(frame: bytes, address: int, command: int) -> bytes:

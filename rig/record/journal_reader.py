@@ -68,8 +68,9 @@ class _Line:
 
 
 class JournalReader:
-    """Iterate once for the sound records; ``head``, ``count`` and ``problems`` are complete after that.
+    """Iterate for the sound records; ``head``, ``count`` and ``problems`` are complete after that.
 
+    A journal that grows can be iterated again: for the records since the last time, as long as there is no problem.
     ``last_byte`` is where the last sound record begins.
 
     ``expected_head``, if known (the manifest has it), tells whether the last record is the one that was written.
@@ -80,6 +81,7 @@ class JournalReader:
         self.head, self.count, self.last_byte = FIRST_PREV, 0, 0
         self.problems: list[Problem] = []
         self._unlisted = 0
+        self._read = 0  # bytes, of whole lines
         self._torn: tuple[int, int] | None = None  # its first byte, its length
 
     @property
@@ -91,7 +93,7 @@ class JournalReader:
         held: _Line | None = (
             None  # follows rightly, but its own bytes are confirmed only by the line after it
         )
-        before: _Line | None = None
+        before = _Line(self.count - 1, self.last_byte, self.head, None, "") if self.count else None
         for line, after in _with_next(self._lines()):
             culprit = self._examine(line, before, after)
             if held is not None:
@@ -117,18 +119,19 @@ class JournalReader:
         return line.record
 
     def _lines(self) -> Iterator[_Line]:
-        byte = 0
         try:
             with self.path.open("rb") as file:
+                file.seek(self._read)
                 for raw in file:
+                    byte = self._read
                     if not raw.endswith(b"\n"):
                         self._torn = (byte, len(raw))
                         return
+                    self._read += len(raw)
                     content = raw[:-1]
                     record, trouble = parsed_record(content)
                     number = -1 if record is None else record["seq"]
                     yield _Line(number, byte, hashlib.sha256(content).hexdigest(), record, trouble)
-                    byte += len(raw)
         except OSError as error:
             raise IntegrityError(f"{self.path}: cannot be read: {error.strerror or error}") from error
 
@@ -194,7 +197,7 @@ def _with_next(lines: Iterator[_Line]) -> Iterator[tuple[_Line, _Line | None]]:
 def parsed_record(content: bytes) -> tuple[Record | None, str]:
     """The record in a line, or None and why there is none."""
     try:
-        record = json.loads(content.decode(), parse_constant=_no_constant)
+        record = _decode(content.decode())
     except (ValueError, RecursionError) as error:
         return None, str(error)
     if not isinstance(record, dict):
@@ -207,3 +210,6 @@ def parsed_record(content: bytes) -> tuple[Record | None, str]:
 
 def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rig.errors import IntegrityError
 from rig.record.case_data import (
@@ -46,8 +46,6 @@ LISTED = (
 )
 AIR, HIGH = 1 << 0, 1 << 1  # bits of the flow sensor's flags
 
-_NO_COUNTS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0, np.float64)
-
 
 def load_run(path: Path) -> RunRecord:
     """Everything in the journal up to the first break of its chain; ``problems`` says what is wrong with the rest.
@@ -55,56 +53,126 @@ def load_run(path: Path) -> RunRecord:
     Raises DefinitionError if ``path`` is no run folder, IntegrityError if the journal cannot be read or a record of
     a known kind lacks what it must have.
     """
-    path = Path(path)
-    check_is_run_folder(path)
-    reader = JournalReader(path / JOURNAL)
-    opened: Record = {}
-    closed: Record | None = None
-    instruments: list[Record] = []
-    verdicts: list[Record] = []
-    other: list[Record] = []
-    begun: list[_CaseBeingRead] = []
-    current: dict[tuple[str, str], _CaseBeingRead] = {}  # the latest of each case and unit
-    for record in reader:
-        try:
-            match record["kind"]:
-                case "run_opened":
-                    opened = record
-                case "run_closed":
-                    closed = record
-                case "instrument":
-                    instruments.append(record)
-                case "verdict":
-                    verdicts.append(record)
-                case "case_started":
-                    case = _CaseBeingRead(record, record["procedure"])
-                    begun.append(case)
-                    current[record["case"], record["unit"]] = case
-                case "resumed":
-                    other.append(record)
-                    for case in current.values():
-                        case.interrupted(record)
-                case _:
-                    of_case = current.get((record.get("case", ""), record.get("unit", "")))
-                    if of_case is None or not of_case.take(record):
-                        other.append(record)
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
-            what = f"record {record['seq']} ({record['kind']})"
-            raise IntegrityError(f"{path / JOURNAL}: {what}: {type(error).__name__} {error}") from error
-    problems = [f"{JOURNAL}: {problem}" for problem in reader.problems]
-    if not opened:
-        problems.append(f"{JOURNAL}: no run_opened record")
-    return RunRecord(
-        path=path,
-        opened=opened,
-        instruments=tuple(instruments),
-        cases=tuple(case.finished() for case in begun),
-        closed=closed,
-        verdicts=tuple(verdicts),
-        problems=tuple(problems),
-        head=reader.head,
-        other=tuple(other),
-    )
+    return RunReading(path).read_on()
+
+
+class RunReading:
+    """Reads a run folder while it grows: each record once, however often it is read on."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DefinitionError if ``path`` is no run folder."""
+        self.path = Path(path)
+        check_is_run_folder(self.path)
+        self._reader = JournalReader(self.path / JOURNAL)
+        self._opened: Record = {}
+        self._closed: Record | None = None
+        self._instruments: list[Record] = []
+        self._verdicts: list[Record] = []
+        self._other: list[Record] = []
+        self._begun: list[_CaseBeingRead] = []
+        self._current: dict[tuple[str, str], _CaseBeingRead] = {}  # the latest of each case and unit
+
+    def read_on(self) -> RunRecord:
+        """The whole record as it is by now. Raises IntegrityError as :func:`load_run`."""
+        for record in self._reader:
+            try:
+                self._take(record)
+            except (LookupError, TypeError, ValueError, OverflowError) as error:
+                what = f"record {record['seq']} ({record['kind']})"
+                raise IntegrityError(
+                    f"{self.path / JOURNAL}: {what}: {type(error).__name__} {error}"
+                ) from error
+        problems = [f"{JOURNAL}: {problem}" for problem in self._reader.problems]
+        if not self._opened:
+            problems.append(f"{JOURNAL}: no run_opened record")
+        return RunRecord(
+            path=self.path,
+            opened=self._opened,
+            instruments=tuple(self._instruments),
+            cases=tuple(case.as_far_as_read() for case in self._begun),
+            closed=self._closed,
+            verdicts=tuple(self._verdicts),
+            problems=tuple(problems),
+            head=self._reader.head,
+            other=tuple(self._other),
+        )
+
+    def _take(self, record: Record) -> None:
+        match record["kind"]:
+            case "run_opened":
+                self._opened = record
+            case "run_closed":
+                self._closed = record
+            case "instrument":
+                self._instruments.append(record)
+            case "verdict":
+                self._verdicts.append(record)
+            case "case_started":
+                case = _CaseBeingRead(record, record["procedure"])
+                self._begun.append(case)
+                self._current[record["case"], record["unit"]] = case
+            case "resumed":
+                self._other.append(record)
+                for case in self._current.values():
+                    case.interrupted(record)
+            case _:
+                of_case = self._current.get((record.get("case", ""), record.get("unit", "")))
+                if of_case is None or not of_case.take(record):
+                    self._other.append(record)
+
+
+@dataclass
+class _FlowBeingRead:
+    """Samples of all blocks, one after the other; of each block what turns them into quantities."""
+
+    counts: array[float] = field(default_factory=lambda: array("d"))
+    temperatures: array[float] = field(default_factory=lambda: array("d"))
+    flags: array[int] = field(default_factory=lambda: array("q"))
+    lengths: array[int] = field(default_factory=lambda: array("q"))
+    first_ns: array[int] = field(default_factory=lambda: array("q"))
+    interval_ns: array[int] = field(default_factory=lambda: array("q"))
+    factors: array[float] = field(default_factory=lambda: array("d"))  # numerator, divisor, divisor of °C
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+
+    def take(self, record: Record) -> None:
+        """One block."""
+        flow, temperature, flags = record["flow"], record["temperature"], record["flags"]
+        length = len(flow)
+        if len(temperature) != length:
+            raise ValueError(f"{length} flows, {len(temperature)} temperatures")
+        numerator, denominator = ML_H_PER_UNIT[record["unit_of_flow"]]
+        first, interval = record["first_t_ns"], record["interval_ns"]
+        divisors = record["scale"] * denominator, record["temperature_scale"]
+        if 0 in divisors:
+            raise ValueError("a scale is 0")
+        if isinstance(flags, list) and len(flags) != length:
+            raise ValueError(f"{length} flows, {len(flags)} flags")
+        if record["lost"]:
+            self.gaps.append((first - record["lost"] * interval, first))
+        self.counts.extend(flow)
+        self.temperatures.extend(temperature)
+        self.flags.extend(flags if isinstance(flags, list) else [flags] * length)
+        self.lengths.append(length)
+        self.first_ns.append(first)
+        self.interval_ns.append(interval)
+        self.factors.extend((numerator, *divisors))
+
+    def series(self) -> FlowSeries:
+        lengths = np.array(self.lengths, dtype=np.int64)
+        starts = np.cumsum(lengths) - lengths
+        index = np.arange(len(self.counts), dtype=np.int64) - np.repeat(starts, lengths)
+        interval_ns = np.repeat(np.array(self.interval_ns, dtype=np.int64), lengths)
+        factors = np.array(self.factors, dtype=np.float64).reshape(-1, 3)
+        numerator, divisor, temperature_divisor = (np.repeat(column, lengths) for column in factors.T)
+        flags = np.array(self.flags, dtype=np.int64)
+        return FlowSeries(
+            t_ns=np.repeat(np.array(self.first_ns, dtype=np.int64), lengths) + interval_ns * index,
+            flow_ml_h=np.array(self.counts, dtype=np.float64) * numerator / divisor,
+            temperature_c=np.array(self.temperatures, dtype=np.float64) / temperature_divisor,
+            air=(flags & AIR) != 0,
+            high=(flags & HIGH) != 0,
+            gaps=tuple(self.gaps),
+        )
 
 
 @dataclass
@@ -118,19 +186,17 @@ class _CaseBeingRead:
     read_back: Record | None = None
     steps: list[tuple[str, int]] = field(default_factory=list)
     masses: list[tuple[int, float, bool]] = field(default_factory=list)
-    flow_t_ns: list[NDArray[np.int64]] = field(default_factory=list)
-    flow_flags: list[NDArray[np.int64]] = field(default_factory=list)
-    flow_ml_h: list[NDArray[np.float64]] = field(default_factory=list)
-    temperature_c: list[NDArray[np.float64]] = field(default_factory=list)
-    gaps: list[tuple[int, int]] = field(default_factory=list)
+    flow: _FlowBeingRead = field(default_factory=_FlowBeingRead)
     doses: list[Dose] = field(default_factory=list)
     interruptions: list[Interruption] = field(default_factory=list)
     channels: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)
     lists: dict[str, list[Record]] = field(default_factory=lambda: {kind: [] for kind in LISTED})
+    read: CaseData | None = None  # of all taken so far, if it was asked for
 
     def interrupted(self, record: Record) -> None:
         """The rig was gone for a while, and this case was not finished before."""
         if self.end is None:
+            self.read = None
             gap = Interruption(
                 _int64(record["gap_start_ns"]), _int64(record["gap_end_ns"]), record["message"]
             )
@@ -138,12 +204,13 @@ class _CaseBeingRead:
 
     def take(self, record: Record) -> bool:
         """Put a record where it belongs; False if its kind has no place here."""
+        self.read = None
         self.last_ns = max(self.last_ns, _int64(record["t_ns"]))
         kind = record["kind"]
         if kind == "mass":
             self.masses.append((_int64(record["received_ns"]), _number(record["mass_g"]), record["stable"]))
         elif kind == "flow":
-            self._take_flow(record)
+            self.flow.take(record)
         elif kind == "channels":
             for channel, value in record["values"].items():
                 series = self.channels.setdefault((record["role"], channel), [])
@@ -163,26 +230,15 @@ class _CaseBeingRead:
             return False
         return True
 
-    def _take_flow(self, record: Record) -> None:
-        flow = np.array(record["flow"], dtype=np.float64)
-        temperature = np.array(record["temperature"], dtype=np.float64)
-        flags = np.broadcast_to(np.array(record["flags"], dtype=np.int64), flow.shape)
-        if temperature.shape != flow.shape:
-            raise ValueError(f"{flow.size} flows, {temperature.size} temperatures")
-        numerator, denominator = ML_H_PER_UNIT[record["unit_of_flow"]]
-        first, interval = record["first_t_ns"], record["interval_ns"]
-        if record["lost"]:
-            self.gaps.append((first - record["lost"] * interval, first))
-        self.flow_t_ns.append(first + interval * np.arange(flow.size, dtype=np.int64))
-        self.flow_flags.append(flags)
-        self.flow_ml_h.append(flow * numerator / (record["scale"] * denominator))
-        self.temperature_c.append(temperature / record["temperature_scale"])
+    def as_far_as_read(self) -> CaseData:
+        """What was taken so far, as arrays; the same again while nothing is added."""
+        self.read = self.read or self._data()
+        return self.read
 
-    def finished(self) -> CaseData:
+    def _data(self) -> CaseData:
         started_ns: int = self.started["t_ns"]
         finished_ns: int = self.end["t_ns"] if self.end else max(self.last_ns, started_ns)
         ends = [start for _, start in self.steps[1:]] + [finished_ns]
-        flags = np.concatenate([_NO_COUNTS, *self.flow_flags])
         return CaseData(
             case=self.started["case"],
             unit=self.started["unit"],
@@ -197,14 +253,7 @@ class _CaseBeingRead:
                 np.array([mass for _, mass, _ in self.masses], dtype=np.float64),
                 np.array([stable for _, _, stable in self.masses], dtype=np.bool_),
             ),
-            flow=FlowSeries(
-                t_ns=np.concatenate([_NO_COUNTS, *self.flow_t_ns]),
-                flow_ml_h=np.concatenate([_NO_VALUES, *self.flow_ml_h]),
-                temperature_c=np.concatenate([_NO_VALUES, *self.temperature_c]),
-                air=(flags & AIR) != 0,
-                high=(flags & HIGH) != 0,
-                gaps=tuple(self.gaps),
-            ),
+            flow=self.flow.series(),
             doses=tuple(self.doses),
             read_back=self.read_back,
             pump_states=tuple(self.lists["pump_state"]),

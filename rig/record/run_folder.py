@@ -27,10 +27,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rig.errors import IntegrityError
 from rig.record.bench_history import BenchHistory
+from rig.record.case_data import RunRecord
 from rig.record.clock_watch import ClockWatch
 from rig.record.durable_files import sync_folder, write_atomically, write_new
 from rig.record.journal import Journal
-from rig.record.journal_reader import Record
 from rig.record.layout import DAMAGED, JOURNAL, MANIFEST, RESERVE, RESULTS, is_run_folder
 from rig.record.reserve import Reserve
 from rig.record.torn_tail import set_torn_tail_aside
@@ -154,10 +154,10 @@ class RunFolder:
             raise IntegrityError(f"{self.path / RESULTS}: {error}; not written") from error
         write_atomically(self.path / RESULTS, text.encode("utf-8", "backslashreplace") + b"\n", self._reserve)
 
-    def seal(self, opened: Record, key: Ed25519PrivateKey, history: BenchHistory) -> None:
+    def seal(self, record: RunRecord, key: Ed25519PrivateKey, history: BenchHistory) -> None:
         """Close what is open, make samples.parquet, write the manifest and sign it: nothing may change after that.
 
-        ``opened`` is the journal's first record; ``key`` and ``history`` are the bench's. Samples for which there is no
+        ``record`` is the journal, read; ``key`` and ``history`` are the bench's. Samples for which there is no
         room are left out: they can be made again from the journal, the seal cannot.
         """
         from rig.record.attestation import attest
@@ -169,11 +169,11 @@ class RunFolder:
         trouble: IntegrityError | None = None
         if not self.disk_full:
             try:
-                write_samples(self.path)
+                write_samples(record)
             except IntegrityError as error:
                 trouble = error
         seal(self.path)
-        history.seal_run(self.run_id, attest(self.path, opened, key, datetime.now(UTC)))
+        history.seal_run(self.run_id, attest(self.path, record.opened, key, datetime.now(UTC)))
         if trouble is not None:
             raise trouble
 

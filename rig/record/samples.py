@@ -20,7 +20,6 @@ from rig.errors import IntegrityError
 from rig.record.case_data import CaseData, RunRecord
 from rig.record.durable_files import write_atomically
 from rig.record.layout import SAMPLES
-from rig.record.load_run import load_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
 ROWS_PER_GROUP = 1 << 17
 
 
-def write_samples(run_path: Path) -> Path:
-    """Write samples.parquet into a run folder from its journal. Raises IntegrityError."""
-    path = run_path / SAMPLES
-    write_atomically(path, samples_bytes(load_run(run_path)))
+def write_samples(run: RunRecord) -> Path:
+    """Write samples.parquet into the run's folder. Raises IntegrityError."""
+    path = run.path / SAMPLES
+    write_atomically(path, samples_bytes(run))
     return path
 
 

@@ -21,6 +21,7 @@ from rig.record.case_recorder import CaseRecorder
 from rig.record.journal_reader import read_journal
 from rig.record.keys import bench_key
 from rig.record.layout import JOURNAL
+from rig.record.load_run import RunReading
 from rig.record.run_folder import RunFolder
 from rig.run.gap import gap_until_now, time_zero
 from rig.run.guarding import HeldBench
@@ -47,6 +48,7 @@ class ResumedRun(Run):
         self.run_id = str(record.opened["run_id"])
         self._key, self._history = bench_key(bench.file.id), BenchHistory(bench.file.id)
         self.record = record
+        self._reading: RunReading | None = None
         self._case_results: dict[str, dict[str, CaseResult]] = {}
         self._begun = set()
         last_ns = max((int(line["t_ns"]) for line in read_journal(record.path / JOURNAL).records), default=0)

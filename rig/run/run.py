@@ -27,7 +27,7 @@ from rig.record.bench_history import BenchHistory
 from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
 from rig.record.keys import bench_key, key_id, spelled
-from rig.record.load_run import load_run
+from rig.record.load_run import RunReading
 from rig.record.proof_file import keep_proof
 from rig.record.report_settings import SETTINGS, keep_report_settings
 from rig.record.requirement_files import keep_requirements
@@ -95,6 +95,7 @@ class Run:
             full=self._clock.abort,
             utc_ns=time_of_day(self._clock),
         )
+        self._reading: RunReading | None = None
         self._case_results: dict[str, dict[str, CaseResult]] = {}
         self._begun: set[str] = set()
         self._is_opened = False
@@ -342,13 +343,15 @@ class Run:
         try:
             self._hand_over(record, self.results)
         finally:
-            self.folder.seal(record.opened, self._key, self._history)
+            self.folder.seal(record, self._key, self._history)
             self._ask_for_time_stamp()
         return self.results
 
     def _sound_record(self) -> RunRecord:
         """The record so far as it lies on the disk. Raises IntegrityError if that is not what was written."""
-        record = load_run(self.path)
+        if self._reading is None:
+            self._reading = RunReading(self.path)
+        record = self._reading.read_on()
         if record.problems or record.head != self.folder.journal.head:
             why = record.problems[0] if record.problems else "the journal is not as it was written"
             raise IntegrityError(f"{self.path}: the record is damaged, nothing is judged from it: {why}")

@@ -70,7 +70,7 @@ class PhysicalFlowSensor:
         if self.air and self.air_blinds:
             flow[:] = 0.0
         is_high = np.abs(flow) >= limit_nl_min
-        seen = np.clip(flow, -limit_nl_min, limit_nl_min)
+        seen = np.clip(flow, -limit_nl_min, limit_nl_min) if is_high.any() else flow
         if self.stuck:
             self._frozen = float(seen[0]) if self._frozen is None else self._frozen
             seen[:] = self._frozen

@@ -122,7 +122,7 @@ class SimulatedFlowSensor(PhysicalFlowSensor):
         rows = np.empty((len(t_ns), 3), dtype=">i2")
         rows[:, 0] = np.rint(flow * (self.scale / self.nl_min_per_unit))
         rows[:, 1] = np.rint(self.fluid.temperature_at_c(t_ns) * 200)
-        rows[:, 2] = np.where(is_high, HIGH_FLOW, 0) + (AIR if self.air else 0)
+        rows[:, 2] = is_high * HIGH_FLOW + (AIR if self.air else 0)
         return rows
 
     # Frames

@@ -322,9 +322,10 @@ class FluidPath:
         t = np.atleast_1d(np.asarray(t_ns, dtype=np.int64))
         if not len(t):
             return np.zeros(0)
-        self._run_dry(int(t.max()))
-        first = max(bisect.bisect_right(self._starts, int(t.min())) - 1, 0)
-        last = max(bisect.bisect_right(self._starts, int(t.max())) - 1, 0)
+        earliest_ns, latest_ns = int(t.min()), int(t.max())
+        self._run_dry(latest_ns)
+        first = max(bisect.bisect_right(self._starts, earliest_ns) - 1, 0)
+        last = max(bisect.bisect_right(self._starts, latest_ns) - 1, 0)
         if first == last:
             segment = self._segments[first]
             return np.asarray(ask(segment, segment.seconds(t)), dtype=np.float64)

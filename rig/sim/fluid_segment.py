@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -68,18 +69,23 @@ class Segment:
         """Behind the tube."""
         if self.closed:
             return np.zeros(len(s))
-        forced: Floats | float = self.free_nl_s
-        forced0 = self.free_nl_s
-        if self.rate_nl_s and self.gain:
-            drive = (self.rate_nl_s, self.v0_nl, self.tau_s)
-            forced = forced + self.gain * self.mechanism.lagged_nl_s(*drive, s)
-            forced0 += self.gain * float(self.mechanism.lagged_nl_s(*drive, np.zeros(1))[0])
-        if self.growth_nl_s2:  # a ramp comes out tau later
-            forced = forced + self.growth_nl_s2 * (s - self.tau_s)
-            forced0 -= self.growth_nl_s2 * self.tau_s
+        forced = self._forced_nl_s(s)
         if not self.tau_s:
-            return np.zeros(len(s)) + forced
-        return np.asarray(forced + (self.flow0_nl_s - forced0) * np.exp(-s / self.tau_s), dtype=np.float64)
+            return forced
+        return np.asarray(forced + self._not_forced_at_start_nl_s * np.exp(-s / self.tau_s), dtype=np.float64)
+
+    def _forced_nl_s(self, s: Floats) -> Floats:
+        """Behind the tube when it has forgotten how it began."""
+        forced: Floats = np.full(len(s), self.free_nl_s)
+        if self.rate_nl_s and self.gain:
+            forced += self.gain * self.mechanism.lagged_nl_s(self.rate_nl_s, self.v0_nl, self.tau_s, s)
+        if self.growth_nl_s2:  # a ramp comes out tau later
+            forced += self.growth_nl_s2 * (s - self.tau_s)
+        return forced
+
+    @cached_property
+    def _not_forced_at_start_nl_s(self) -> float:
+        return self.flow0_nl_s - float(self._forced_nl_s(np.zeros(1))[0])
 
     def delivered_nl(self, s: Floats) -> Floats:
         """Out of the tube since the beginning of time."""

@@ -10,6 +10,7 @@ import pytest
 from rig.record.bench_history import BenchHistory
 from rig.record.journal import Journal
 from rig.record.keys import bench_key, key_id, spelled
+from rig.record.load_run import load_run
 from rig.record.run_folder import RunFolder
 
 PLAN = 'title = "Abgabe µL"\n'
@@ -135,8 +136,7 @@ def seal():
 
 
 def seal_folder(folder):
-    opened = json.loads((folder.path / "journal.jsonl").read_bytes().split(b"\n")[0])
-    folder.seal(opened, bench_key("line-3"), BenchHistory("line-3"))
+    folder.seal(load_run(folder.path), bench_key("line-3"), BenchHistory("line-3"))
 
 
 @pytest.fixture(autouse=True)

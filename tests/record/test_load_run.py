@@ -9,7 +9,7 @@ from rig.errors import DefinitionError, IntegrityError
 from rig.readings import FlowBlock
 from rig.record.case_data import Step
 from rig.record.case_recorder import CaseRecorder
-from rig.record.load_run import load_run
+from rig.record.load_run import RunReading, load_run
 from rig.record.samples import samples_frame, write_samples
 
 S = 1_000_000_000
@@ -93,7 +93,7 @@ def test_flow_of_any_width_of_integer_is_recorded_and_read(make_run, dtype):
     folder.journal.close()
     flow = load_run(folder.path).case("low", "SIM1").flow
     assert flow.flow_ml_h.tolist() == [largest / 100.0, 0.0]
-    write_samples(folder.path)
+    write_samples(load_run(folder.path))
     frame = samples_frame(folder.path)
     assert frame[frame.source == "flow"].flow_ml_h.tolist() == flow.flow_ml_h.tolist()
 
@@ -175,4 +175,62 @@ def test_a_record_that_lacks_what_it_must_have_is_named(make_run, kind, fields):
 
 def test_what_is_no_run_folder_is_bad_input(tmp_path):
     with pytest.raises(DefinitionError, match="no run folder"):
+        load_run(tmp_path)
+
+
+def grown(path, lines):
+    """A folder whose journal has so many lines so far, and what adds some."""
+    path.mkdir()
+    (path / "journal.jsonl").write_bytes(b"")
+
+    def grow(count):
+        with (path / "journal.jsonl").open("ab") as file:
+            file.writelines(lines[:count])
+        del lines[:count]
+
+    return grow
+
+
+def test_read_piece_by_piece_it_is_the_same_as_at_once(sealed, tmp_path):
+    lines = (sealed / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    grow = grown(tmp_path / "grown", lines)
+    grow(1)
+    reading = RunReading(tmp_path / "grown")
+    for count in itertools.cycle((1, 2, 5)):
+        record, at_once = reading.read_on(), load_run(tmp_path / "grown")
+        assert (record.head, record.problems) == (at_once.head, at_once.problems)
+        assert [str(case) for case in record.cases] == [str(case) for case in at_once.cases]
+        assert (record.other, record.verdicts) == (at_once.other, at_once.verdicts)
+        if not lines:
+            break
+        grow(count)
+    assert record.closed is not None
+    assert record.cases[0] is reading.read_on().cases[0]
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_what_does_not_follow_what_was_read_before_is_found(sealed, tmp_path, torn):
+    lines = (sealed / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    lines[6] = lines[6][:-9] if torn else lines[6].replace(b'"prev":"', b'"prev":"f', 1)
+    grow = grown(tmp_path / "grown", lines[:7])
+    grow(6)
+    reading = RunReading(tmp_path / "grown")
+    head = reading.read_on().head
+    grow(1)
+    record = reading.read_on()
+    assert record.head == head
+    assert ("torn tail" if torn else "record 5, byte") in record.problems[0]
+
+
+def test_scale_of_zero_is_told(tmp_path, chained):
+    flow = {"case": "c", "unit": "u", "first_t_ns": 0, "interval_ns": 1, "flow": [1], "temperature": [1],
+            "flags": 0, "scale": 0.0, "temperature_scale": 1.0, "unit_of_flow": "ml/h", "lost": 0}  # fmt: skip
+    started = {"case": "c", "unit": "u", "procedure": "p"}
+    (tmp_path / "journal.jsonl").write_bytes(
+        chained([
+            {"seq": 0, "t_ns": 0, "kind": "case_started", **started},
+            {"seq": 1, "t_ns": 1, "kind": "flow", **flow},
+        ])
+    )  # fmt: skip
+    with pytest.raises(IntegrityError, match="record 1 \\(flow\\): ValueError a scale is 0"):
         load_run(tmp_path)

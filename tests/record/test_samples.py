@@ -37,7 +37,7 @@ def test_equal_samples_give_equal_bytes_whatever_the_run_is_called(make_run):
     for run_id in ("20261121T061500Z-p-b-000000", "20270101T000000Z-other-b-ffffff"):
         folder = make_run(run_id)
         folder.journal.close()
-        contents.append(write_samples(folder.path).read_bytes())
+        contents.append(write_samples(load_run(folder.path)).read_bytes())
     assert contents[0] == contents[1]
 
 
@@ -56,7 +56,7 @@ def test_a_sample_before_the_first_step_has_none(make_run):
     folder.journal.append("case_started", case="bare", unit="SIM2", procedure="bolus")
     folder.journal.append("mass", case="bare", unit="SIM2", mass_g=1.0, stable=True, raw="", received_ns=1)
     folder.journal.close()
-    write_samples(folder.path)
+    write_samples(load_run(folder.path))
     frame = samples_frame(folder.path)
     assert frame[frame.case == "bare"].step.isna().tolist() == [True]
 
@@ -66,7 +66,7 @@ def test_a_run_without_samples_has_an_empty_table(make_run, tmp_path):
 
     folder = RunFolder.create(tmp_path, "empty", "", "", {}, lambda: 0)
     folder.journal.close()
-    write_samples(folder.path)
+    write_samples(load_run(folder.path))
     frame = samples_frame(folder.path)
     assert len(frame) == 0
     assert list(frame.columns) == [
@@ -83,7 +83,7 @@ def test_damage_in_a_page_is_found_by_its_checksum(make_run):
             "mass", case="low", unit="SIM2", mass_g=mass_g, stable=True, raw="", received_ns=number
         )
     folder.journal.close()
-    path = write_samples(folder.path)
+    path = write_samples(load_run(folder.path))
     content = bytearray(path.read_bytes())
     column = pq.ParquetFile(path).metadata.row_group(1).column(5)
     assert column.path_in_schema == "mass_g"
