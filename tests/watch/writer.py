@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.record.bench_history import BenchHistory
-from rig.record.journal_reader import read_journal
 from rig.record.keys import bench_key, key_id, spelled
+from rig.record.load_run import load_run
 from rig.record.lock import BenchLock
 from rig.record.run_folder import RunFolder, new_run_id
 
@@ -59,8 +59,7 @@ def main() -> None:
         if told == "seal":
             folder.journal.append("run_closed", durable=True, outcome="COMPLETED", reason="")
             folder.journal.sync()
-            first = read_journal(folder.path / "journal.jsonl").records[0]
-            folder.seal(first, key, BenchHistory(bench_id))
+            folder.seal(load_run(folder.path), key, BenchHistory(bench_id))
         else:
             kind, fields = told
             folder.journal.append(kind, durable=True, **fields)
