@@ -1,0 +1,114 @@
+"""Does the test suite fail when a bug is put in? ``make campaign-bugs``.
+
+    python tests/mutation/run_bugs.py [WORD...]
+
+Each bug of bugs.toml (whose name has one of the words) goes into a copy of the tree; the tests meant for it run there
+until the first that fails. docs/reference/deliberate-bugs.md says which. The same tests must pass without any bug.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGE = REPOSITORY / "docs" / "reference" / "deliberate-bugs.md"
+PARTS = (
+    "rig",
+    "tests",
+    "fixtures",
+    "test_plans",
+    "reports",
+    "docs",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+)
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
+WITHIN_S = 600
+FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+?(?:\[.*?\])?)(?: - .*)?$", re.MULTILINE)
+HEAD = """# Deliberate bugs
+
+Written by `make campaign-bugs`: each of these bugs was put into a copy of the tree (`tests/mutation/bugs.toml` has the
+exact lines), and the tests meant for it were run until the first failed. Without a bug all of them pass.
+[Mutation testing](mutation.md) does the same with every line of the code that doses, records and decides.
+
+| bug | what it would mean | file | caught by |
+|---|---|---|---|
+"""
+
+
+def bugs() -> list[dict]:
+    return tomllib.loads(Path(__file__).with_name("bugs.toml").read_text("utf-8"))["bug"]
+
+
+def with_bug(text: str, bug: dict) -> str:
+    """Raises ValueError unless what is to be replaced is there once."""
+    if text.count(bug["old"]) != 1:
+        raise ValueError(
+            f"bug '{bug['name']}': its old text is {text.count(bug['old'])} times in {bug['file']}"
+        )
+    return text.replace(bug["old"], bug["new"])
+
+
+def first_failure(tree: Path, tests: list[str]) -> str:
+    """The first test that fails in this tree, "" if none does."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree),
+        "TMPDIR": str(tree / "tmp"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=WITHIN_S, check=False
+    )
+    if done.returncode == 0:
+        return ""
+    found = FAILED.search(done.stdout)
+    if found is None:
+        raise RuntimeError(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return found[1]
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    chosen = [bug for bug in bugs() if not words or any(word in bug["name"] for word in words)]
+    not_caught = []
+    lines = []
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        tree = Path(scratch)
+        (tree / "tmp").mkdir()
+        for part in PARTS:
+            source = REPOSITORY / part
+            if source.is_dir():
+                shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, tree / part)
+        failure = first_failure(tree, sorted({test for bug in chosen for test in bug["tests"]}))
+        if failure:
+            print(f"fails without a bug: {failure}")
+            return 1
+        for bug in chosen:
+            file = tree / bug["file"]
+            sound = file.read_text("utf-8")
+            file.write_text(with_bug(sound, bug), encoding="utf-8")
+            caught_by = first_failure(tree, bug["tests"])
+            file.write_text(sound, encoding="utf-8")
+            print(f"{bug['name']}: {caught_by or 'NOT CAUGHT'}", flush=True)
+            not_caught += [] if caught_by else [bug["name"]]
+            told = f"`{caught_by}`" if caught_by else "**not caught**"
+            lines.append(f"| {bug['name']} | {bug['means']} | `{bug['file']}` | {told} |")
+    if not words:
+        PAGE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+    return int(bool(not_caught))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
