@@ -56,3 +56,23 @@ def test_it_stands_in_the_journal_before_the_record_that_noticed_it(tmp_path):
     assert [record["kind"] for record in contents.records] == ["note", "clock_step", "note"]
     assert contents.records[1]["step_ns"] == -3600 * S
     assert [record["t_ns"] for record in contents.records] == [0, 7, 7]
+
+
+def test_half_a_second_is_a_step_and_a_little_less_is_none():
+    clocks = Clocks()
+    watch = clocks.watch()
+    clocks.offset += S // 2 - 1
+    assert watch.step() is None
+    clocks.offset += S // 2
+    assert watch.step() == (S // 2, clocks.utc())
+
+
+def test_a_clock_that_runs_off_by_more_than_slewing_is_stepping():
+    clocks = Clocks()
+    watch = clocks.watch()
+    clocks.now += 1000 * S
+    clocks.offset += int(1.4 * S)  # half a second, and a thousandth of the time
+    assert watch.step() is None
+    clocks.now += 1000 * S
+    clocks.offset += int(1.6 * S)
+    assert watch.step() == (int(1.6 * S), clocks.utc())
