@@ -121,7 +121,7 @@ def _sites(parent: ast.AST, scope: str, in_function: bool = False) -> Iterator[t
 
 
 def _in_text(text: ast.JoinedStr, scope: str, in_function: bool) -> Iterator[tuple[Any, ...]]:
-    """Only what is computed within a text."""
+    """Of a text only what is computed in it, and of that the outermost step: the rest is wording."""
     for part in text.values:
         if isinstance(part, ast.FormattedValue):
             yield from (site for site in _sites(part, scope, in_function) if site[5] == "value")
