@@ -57,6 +57,16 @@ bench: $(VENV)/.test-ready $(PEERS:%=.venv-bench/%/.ready)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Does a test fail for every slip of the hand in the code of guard, interlock, journal and verdicts? An hour or more;
+# what was found is kept in build/mutants. Writes docs/reference/mutation.md.
+campaign-mutants: $(VENV)/.test-ready
+	$(BIN)/python tests/mutation/run_mutants.py
+
+# Does a test fail for each of some forty bugs all along the way from plan to report? Writes
+# docs/reference/deliberate-bugs.md.
+campaign-bugs: $(VENV)/.test-ready
+	$(BIN)/python tests/mutation/run_bugs.py
+
 # Renew the pins (needs pip-tools in the environment).
 lock:
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml

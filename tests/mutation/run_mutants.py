@@ -1,10 +1,10 @@
 """Mutation testing of the code on which safety, evidence and verdicts rest: ``make campaign-mutants``.
 
-    python tests/mutation/run_mutants.py [MODULE...] [--fresh]
+    python tests/mutation/run_mutants.py [MODULE...] [--fresh] [--quick]
 
 For every mutant of a module its tests run until one fails. What is found goes to ``build/mutants/`` and is not tried
-again until module or tests change; docs/reference/mutation.md is written from it. Survivors that were read and change
-nothing a caller can see are in equivalent.toml, with the reason.
+again until the module changes, or, for a survivor, its tests; docs/reference/mutation.md is written from all that is
+there. Survivors that were read and change nothing a caller can see are in equivalent.toml, with the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,28 @@ from mutations import Mutable, Mutant  # noqa: E402
 
 FOUND = REPOSITORY / "build" / "mutants"
 PAGE = REPOSITORY / "docs" / "reference" / "mutation.md"
-SLOW_LIMIT_S = 120.0
+SURVIVED_ALL = "survived the slow tests too"
+SLOW_LIMIT_S = 300.0
+HEAD = """# Mutation testing
+
+Written by `make campaign-mutants`. Each mutant is one small change to the code (`tests/mutation/mutations.py` lists
+them: a bound, an operator, a number, a condition, a call that is left out); the tests of its module
+(`tests/mutation/modules.toml`) run until one fails. Then the mutant is killed. One that hangs them beyond ten times
+their usual time, and 5 s, counts as killed too. What nobody notices has survived: a hole in the tests, or a change that
+changes nothing. Survivors that were read and found to change nothing a caller could see are counted apart, with the
+reason below. Texts for people are not mutated.
+
+| module | mutants | killed | timed out | survived | of these change nothing | score of all | without those |
+|---|---|---|---|---|---|---|---|
+"""
+SURVIVED_HEAD = """
+## What survived
+
+"""
+EQUIVALENT_HEAD = """
+## Survivors that change nothing
+
+"""
 
 
 class Module:
@@ -35,7 +56,6 @@ class Module:
 
     def __init__(self, told: dict[str, Any], equivalents: list[dict[str, str]]) -> None:
         self.path, self.quick, self.slow = told["path"], told["quick"], told.get("slow", [])
-        self.quick = [f for f in self.quick if (REPOSITORY / f).exists()]
         self.name = self.path.removesuffix(".py").replace("/", ".")
         self.mutable = Mutable(REPOSITORY / self.path)
         self.reasons = {
@@ -55,65 +75,51 @@ class Module:
             for line in self._file.read_text("utf-8").splitlines():
                 each = json.loads(line)
                 if each["source"] == self.source and (
-                    each["outcome"] != SURVIVED or each["tests"] == self.tests
+                    each["outcome"] in (KILLED, TIMED_OUT) or each["tests"] == self.tests
                 ):
                     self.outcomes[each["number"]] = each["outcome"]
 
-    def tell(self, mutant: Mutant, outcome: str) -> None:
+    def tell(self, mutant: Mutant, outcome: str | None) -> None:
+        """Write it down at once; None: not tried yet."""
+        if outcome is None:
+            return
         self.outcomes[mutant.number] = outcome
         told = {"source": self.source, "tests": self.tests, "number": mutant.number, "outcome": outcome}
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(told) + "\n")
-        if outcome == SURVIVED:
-            print(f"{self.path}: {mutant}", flush=True)
 
     def try_all(self, *, slow: bool) -> None:
-        open_ones = [mutant for mutant in self.mutable.mutants if mutant.number not in self.outcomes]
-        if not open_ones:
-            return
-        covered = self._coverage()
-        to_load: list[Mutant] = [mutant for mutant in open_ones if not mutant.scope]
-        survived: list[Mutant] = []
-
-        def told(mutant: Mutant, outcome: str | None) -> None:
-            if outcome is None:
-                to_load.append(mutant)
-            elif outcome == SURVIVED and self.slow and slow:
-                survived.append(mutant)
-            else:
-                self.tell(mutant, outcome)
-
-        results = FOUND / f"{self.name}.{os.getpid()}.results"
-        results.touch()
+        """First with the quick tests, in forks; then what those forks cannot try; then with the slow tests."""
+        covered = self._coverage() if self.untried else {}
 
         def in_a_child() -> int:
-            with results.open("a", encoding="utf-8") as file:
+            to_file(FOUND / f"{self.name}.log")
+            within = [mutant for mutant in self.untried if mutant.scope]
+            return in_functions(self.quick, self.name, self.mutable, within, covered, self.tell)
 
-                def tell(mutant: Mutant, outcome: str | None) -> None:
-                    file.write(json.dumps([mutant.number, outcome]) + "\n")
-                    file.flush()
-
-                to_file(FOUND / f"{self.name}.log")
-                within = [mutant for mutant in open_ones if mutant.scope]
-                return in_functions(self.quick, self.name, self.mutable, within, covered, tell)
-
-        forked(in_a_child)
-        by_number = {mutant.number: mutant for mutant in open_ones}
-        for line in results.read_text("utf-8").splitlines():
-            number, outcome = json.loads(line)
-            told(by_number[number], outcome)
-        results.unlink()
+        if any(mutant.scope for mutant in self.untried):
+            forked(in_a_child)
+            self.recall()
         limit_s = 30 + 10 * sum(each["s"] for each in covered.values())
-        for mutant in to_load:
-            told(mutant, loaded(self.quick, self.name, self.mutable, mutant, covered, limit_s))
-        for mutant in survived:
-            self.tell(mutant, loaded(self.slow, self.name, self.mutable, mutant, None, SLOW_LIMIT_S))
+        for mutant in self.untried:
+            self.tell(mutant, loaded(self.quick, self.name, self.mutable, mutant, covered, limit_s))
+        if slow and self.slow:
+            for mutant in self.survivors:
+                if self.outcomes[mutant.number] == SURVIVED and not self.reason(mutant):
+                    outcome = loaded(self.slow, self.name, self.mutable, mutant, None, SLOW_LIMIT_S)
+                    self.tell(mutant, SURVIVED_ALL if outcome == SURVIVED else outcome)
+        for mutant in self.survivors:
+            print(f"{self.path}: {mutant}", flush=True)
+
+    @property
+    def untried(self) -> list[Mutant]:
+        return [mutant for mutant in self.mutable.mutants if mutant.number not in self.outcomes]
 
     def _coverage(self) -> Any:
         key = f"{self.source} {self.tests}"
         if self._covered.exists():
             known = json.loads(self._covered.read_text("utf-8"))
-            if known["of"] == key:
+            if known.get("of") == key:
                 return known["tests"]
         print(f"{self.path}: its tests, unmutated", flush=True)
         status, seconds = forked(lambda: trace(self.quick, str(self.mutable.path), self._covered))
@@ -125,27 +131,57 @@ class Module:
         return tests
 
     def reason(self, mutant: Mutant) -> str:
+        """Why it changes nothing; "" for one that does, or was not read."""
         return self.reasons.get((mutant.scope, mutant.was, mutant.now), "")
 
-    def row(self) -> str:
-        counted = Counter(self.outcomes.values())
-        survivors = [m for m in self.mutable.mutants if self.outcomes.get(m.number) == SURVIVED]
-        equivalent = sum(bool(self.reason(mutant)) for mutant in survivors)
-        return _row(
-            f"`{self.path}`",
-            len(self.outcomes),
-            counted[KILLED],
-            counted[TIMED_OUT],
-            counted[SURVIVED],
-            equivalent,
-        )
+    @property
+    def is_complete(self) -> bool:
+        return not self.untried
+
+    @property
+    def survivors(self) -> list[Mutant]:
+        alive = (SURVIVED, SURVIVED_ALL)
+        return [mutant for mutant in self.mutable.mutants if self.outcomes.get(mutant.number) in alive]
+
+    @property
+    def counts(self) -> list[int]:
+        """Mutants, killed, timed out, survived, of these equivalent."""
+        found = Counter(self.outcomes.values())
+        equivalent = sum(bool(self.reason(mutant)) for mutant in self.survivors)
+        return [found.total(), found[KILLED], found[TIMED_OUT], len(self.survivors), equivalent]
 
 
-def _row(name: str, count: int, killed: int, timed_out: int, survived: int, equivalent: int) -> str:
-    ended = killed + timed_out
-    scores = [f"{100 * ended / total:.1f} %" if total else "–" for total in (count, count - equivalent)]
-    cells = [name, count, killed, timed_out, survived, equivalent, *scores]
-    return f"| {' | '.join(map(str, cells))} |"
+def row(name: str, counts: list[int]) -> str:
+    """A line of the table, with both scores."""
+    count, killed, timed_out, _, equivalent = counts
+    scores = [
+        f"{100 * (killed + timed_out) / total:.1f} %" if total else "–"
+        for total in (count, count - equivalent)
+    ]
+    return f"| {' | '.join(map(str, [name, *counts, *scores]))} |"
+
+
+def write_page(known: list[Module]) -> None:
+    """From all modules whose mutants were all tried."""
+    known = [module for module in known if module.is_complete]
+    total = [sum(column) for column in zip(*(module.counts for module in known), strict=True)]
+    lines = [row(f"`{module.path}`", module.counts) for module in known] + [row("**together**", total)]
+    survived, equivalent = [], []
+    for module in known:
+        for mutant in module.survivors:
+            told = f"- `{module.path}`, line {mutant.line}: {_code(mutant.was)} became {_code(mutant.now)}"
+            if reason := module.reason(mutant):
+                equivalent.append(f"{told}. {reason}")
+            else:
+                survived.append(told)
+    text = HEAD + "\n".join(lines) + "\n"
+    text += SURVIVED_HEAD + "\n".join(survived) + "\n" if survived else ""
+    text += EQUIVALENT_HEAD + "\n".join(equivalent) + "\n" if equivalent else ""
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "nothing"
 
 
 def _hash(paths: list[str]) -> str:
@@ -183,7 +219,11 @@ def main() -> int:
         if not chosen.fresh:
             module.recall()
         module.try_all(slow=not chosen.quick)
-        print(module.row(), flush=True)
+        print(row(module.path, module.counts), flush=True)
+    known = modules()
+    for module in known:
+        module.recall()
+    write_page(known)
     return 0
 
 
