@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence bench
+.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence campaign-mutants campaign-bugs bench
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml

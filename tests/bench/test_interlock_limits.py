@@ -460,11 +460,9 @@ def test_what_the_host_asked_for_was_not_drawn_by_the_button_as_well(guard, cloc
     def asked_for(interlock):
         interlock.took_patient(BUTTON)
         interlock.took_request(BUTTON)
+        clock.h += 1.0
+        interlock.took_request(BUTTON)  # both that were possible: none is left for the button
         clock.h += 0.5
-        interlock.took_request(
-            BUTTON
-        )  # refused by no interlock: it counts, and no more is left for the button
-        clock.h += 0.25
 
     drawn(guard, clock, weigh, 0.2, asked_for)
     with pytest.raises(InterlockTripped, match=r"0\.2 mL were commanded and 0\.23 mL weighed"):

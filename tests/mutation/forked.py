@@ -128,13 +128,8 @@ def first_failure(session: pytest.Session, items: list[pytest.Item], seconds: Co
 
 
 def covering(session: pytest.Session, covered: Covered, line: int | None) -> list[pytest.Item]:
-    """Those that come by the line (None: by any of the module), the quickest first."""
-    found = [
-        item
-        for item in session.items
-        if (told := covered.get(item.nodeid))
-        and (line in told["lines"] if line is not None else told["lines"])
-    ]
+    """Those that come by the line (None: all), the quickest first."""
+    found = [item for item in session.items if line is None or line in covered[item.nodeid]["lines"]]
     return sorted(found, key=lambda item: covered[item.nodeid]["s"])
 
 
