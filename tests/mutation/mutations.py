@@ -46,9 +46,13 @@ LEFT_ALONE = {"annotation", "returns", "decorator_list", "bases", "keywords_of_a
 
 @dataclass(frozen=True)
 class Mutant:
-    """``scope``: "function", "Class.method", or "" for what runs at the import; ``was``, ``now``: source text."""
+    """``scope``: "function", "Class.method", or "" for what runs at the import; ``was``, ``now``: source text.
+
+    ``at`` is the line that it begins in, without the indentation.
+    """
 
     number: int
+    at: str
     line: int
     scope: str
     was: str
@@ -66,8 +70,12 @@ class Mutable:
     """A module's source and all its mutants."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.tree = path, ast.parse(path.read_text("utf-8"))
-        self.mutants = [Mutant(number, *site) for number, site in enumerate(_sites(self.tree, ""))]
+        text = path.read_text("utf-8")
+        self.path, self.tree, lines = path, ast.parse(text), text.splitlines()
+        self.mutants = [
+            Mutant(number, lines[site[0] - 1].strip(), *site)
+            for number, site in enumerate(_sites(self.tree, ""))
+        ]
 
     def code(self, mutant: Mutant) -> CodeType:
         """The whole module with the mutation, compiled; lines keep their numbers."""

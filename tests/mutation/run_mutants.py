@@ -59,7 +59,7 @@ class Module:
         self.name = self.path.removesuffix(".py").replace("/", ".")
         self.mutable = Mutable(REPOSITORY / self.path)
         self.reasons = {
-            (each["scope"], each["was"], each["now"]): each["reason"]
+            (each["at"], each["was"], each["now"]): each["reason"]
             for each in equivalents
             if each["module"] == self.path
         }
@@ -132,7 +132,7 @@ class Module:
 
     def reason(self, mutant: Mutant) -> str:
         """Why it changes nothing; "" for one that does, or was not read."""
-        return self.reasons.get((mutant.scope, mutant.was, mutant.now), "")
+        return self.reasons.get((mutant.at, mutant.was, mutant.now), "")
 
     @property
     def is_complete(self) -> bool:

@@ -104,7 +104,7 @@ def test_every_mutant_that_was_read_and_found_to_change_nothing_is_still_one():
     mutants = {}
     for module in MODULES:
         found = Mutable(REPOSITORY / module["path"]).mutants
-        mutants[module["path"]] = {(mutant.scope, mutant.was, mutant.now) for mutant in found}
+        mutants[module["path"]] = {(mutant.at, mutant.was, mutant.now) for mutant in found}
     for each in listed("equivalent.toml").get("mutant", []):
-        assert (each["scope"], each["was"], each["now"]) in mutants[each["module"]], each
+        assert (each["at"], each["was"], each["now"]) in mutants[each["module"]], each
         assert each["reason"].strip()
