@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -140,6 +141,15 @@ def test_a_disk_that_takes_nothing_is_told_and_stops_nobody(runs, deeds_in, capf
         runs.chmod(0o700)
     if os.getuid() != 0:
         assert "guard: pump_safe {'unit': 'SN1'} is not written down: " in capfd.readouterr().err
+
+
+def test_writing_keeps_no_process_alive_and_leaves_nothing_open(runs, deeds_in):
+    deeds = deeds_in(runs / "r1")
+    [thread] = [each for each in threading.enumerate() if each.name == "deeds"]
+    assert thread.daemon
+    deeds.note("guard_done", {"unsafe": []})
+    assert written(deeds)
+    assert not {"deeds", "journal-sync"} & {each.name for each in threading.enumerate()}
 
 
 def test_nothing_happened_and_nothing_is_written(runs, deeds_in):
