@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -52,9 +53,9 @@ def made_safe(told):
 class Waited(WallClock):
     """A clock that goes on only when somebody waits, however slow the machine is; its pauses."""
 
-    def __init__(self):
+    def __init__(self, *pauses_s):
         super().__init__()
-        self.pauses_s = []
+        self.pauses_s = [*pauses_s]
 
     def now_ns(self):
         return round(sum(self.pauses_s) * 1e9)
@@ -115,6 +116,11 @@ def test_a_pump_at_its_line_is_stopped_and_what_it_said_is_told(served, pump_lin
     assert fields["pump"].keys() == {"mode", "running", "rate_nl_h", "delivered_nl"}
     assert (fields["pump"]["mode"], fields["pump"]["running"]) == ("stop", False)
     assert made_safe(pump_orders("SN1", pump_line)) == []  # its port was let go
+
+
+def test_how_long_it_took_counts_from_the_order(served, pump_line, made_safe, told):
+    assert made_safe(pump_orders("SN1", pump_line), clock=Waited(3600.0)) == []
+    assert told[0][1]["after_ms"] == 0.0
 
 
 def test_the_minimum_rate_is_commanded_where_it_is_the_safe_state(served, pump_line, made_safe, told):
@@ -193,6 +199,10 @@ def test_a_valve_is_switched_whether_or_not_the_pump_is_there(relays, made_safe,
     switches = {"valves": on_line(relays.address, "valves_gpio_serial")}
     assert made_safe(pump_orders("SN1", NOWHERE, "divert", switches, 3, safe_on)) == []
     assert relays.on == {3: safe_on}
+    until = time.monotonic() + 20
+    while relays.clients and time.monotonic() < until:
+        time.sleep(0.005)
+    assert relays.clients == 0  # its line was let go
     assert (told[0][0], told[0][1]["safe_state"], told[0][1]["pump"]) == ("pump_safe", "divert", None)
 
 

@@ -137,7 +137,7 @@ class Tracing:
     """Which lines of one file each test comes by. What a shared fixture does counts for all tests that use it."""
 
     def __init__(self, file: str) -> None:
-        self.file, self.lines = file, set()
+        self.file, self.lines, self.length = file, set(), len(Path(file).read_text("utf-8").splitlines())
         self.of_fixtures: dict[str, set[int]] = {}
         self.used: dict[str, set[str]] = {}
         self.covered: Covered = {}
@@ -174,6 +174,8 @@ class Tracing:
         try:
             return (yield)
         finally:
+            if sys.gettrace() != self._call:  # it was ended: nobody knows what came after
+                self.lines = set(range(1, self.length + 1))
             self.covered[item.nodeid] = {"s": time.monotonic() - began, "lines": self.lines}
 
     def told(self) -> Covered:

@@ -192,6 +192,21 @@ def test_a_write_that_fails_or_is_interrupted_is_the_end(path, failing_write):
     other.close()
 
 
+def test_what_it_tells_by_itself_is_called_by_its_name_when_it_cannot_be_written(path, failing_write):
+    journal = Journal.create(path, lambda: 0, watch=Steps(ClockStep(1, 2)))
+    failing_write.append(OSError(5, "Input/output error"))
+    with pytest.raises(IntegrityError, match=r"record 0 \(clock_step\) cannot be written"):
+        journal.append("note")
+    journal.close()
+    spare = Given()
+    spare.release()
+    journal = Journal.create(path.with_name("other.jsonl"), lambda: 0, spare)
+    failing_write.append(OSError(5, "Input/output error"))
+    with pytest.raises(IntegrityError, match=r"record 0 \(disk_full\) cannot be written"):
+        journal.append("note")
+    journal.close()
+
+
 class Steps:
     """A clock watch that saw these."""
 
