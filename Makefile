@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence campaign-mutants campaign-bugs bench
+.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence campaign-prove campaign-mutants campaign-bugs bench
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
@@ -44,6 +44,10 @@ campaign-guard: $(VENV)/.test-ready
 # Faults against the evidence, half an hour; writes docs/reference/evidence-campaign.md.
 campaign-evidence: $(VENV)/.test-ready
 	$(BIN)/python -m pytest tests/record/test_evidence_campaign.py -m campaign -s
+
+# Every shipped plan against every fault, an hour or more; writes test_plans/*.proof.json, docs/reference/fault-catching.md.
+campaign-prove: $(VENV)/.test-ready
+	$(BIN)/python -m pytest tests/campaigns/test_fault_catching.py -m campaign -s
 
 # Speed beside the peers, about ten minutes; writes docs/reference/speed.md. ROWS="pty trumpet": only these, nothing
 # is written. Leave the machine alone meanwhile.

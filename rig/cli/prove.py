@@ -1,4 +1,4 @@
-"""``rig prove``: holds a plan against faulty pumps and instruments: which it catches, and from which size on."""
+"""``rig prove``: holds a plan against faulty pumps and instruments: which it catches, how large, which escape."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rig.errors import EXIT_ALL_PASS, EXIT_NOT_ALL_PASS, DefinitionError
+from rig.errors import EXIT_ALL_PASS, EXIT_NOT_ALL_PASS
 
 if TYPE_CHECKING:
-    from rig.definitions.bench_file import BenchFile
-    from rig.definitions.plan_file import Plan
+    from rich.console import Console
+
+STYLES = {
+    "caught": "green",
+    "escaped": "red",
+    "inside the limits": "yellow",
+    "borne": "yellow",
+    "not about": "dim",
+}
+MOST_NAMED = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,80 +36,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", metavar="NAME", action="append", default=[], help="only this fault (may be repeated)"
     )
-    parser.epilog = "Exit status 1 if the healthy unit does not pass, or no fault of the pump is caught."
+    parser.epilog = (
+        "Exit status 1 if the healthy unit does not pass, a fault that flips a verdict escapes, or a requirement "
+        "has no fault that is caught by a criterion for it (with --only: if nothing is caught)."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    from rig.cli.check import checked
-    from rig.record.proof_file import proof_beside
+    from rich.console import Console
+    from rich.progress import Progress
 
-    (plan,), bench, _ = checked([args.plan], args.bench)
-    proof = _prove(plan, bench, args.only)
+    from rig.cli.check import checked
+    from rig.prove.proof import as_json
+    from rig.prove.prove import prove
+    from rig.record.proof_file import keep_beside
+
+    (plan,), _, _ = checked([args.plan], args.bench)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"{plan.id} against faults", total=None)
+        proven = prove(
+            args.plan, args.bench, args.only, lambda done, of: progress.update(task, completed=done, total=of)
+        )
+    proof = as_json(proven)
     if args.keep:
-        text = json.dumps(proof, indent=1, ensure_ascii=False) + "\n"
-        proof_beside(args.plan).write_text(text, encoding="utf-8")
+        keep_beside(args.plan, proof)
     if args.json:
         print(json.dumps(proof, indent=1))
     else:
         _show(proof)
-    caught = [
-        fault for fault in proof["faults"] if fault["of"] == "pump" and fault["smallest_caught"] is not None
-    ]
-    return EXIT_ALL_PASS if proof["healthy"] == "PASS" and caught else EXIT_NOT_ALL_PASS
-
-
-def _prove(plan: Plan, bench: BenchFile, only: list[str]) -> dict[str, Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    from rig.prove.prove import as_json, check_can_prove, fitting, healthy, prove
-
-    check_can_prove(bench)
-    faults = list(fitting(plan, bench))
-    if unknown := [name for name in only if name not in {fault.name for fault in faults}]:
-        known = ", ".join(fault.name for fault in faults)
-        raise DefinitionError(
-            f"no such fault for this plan on this bench: {', '.join(unknown)}", hint=f"there are {known}"
-        )
-    chosen = [fault for fault in faults if not only or fault.name in only]
-    sound = healthy(plan, bench)
-    console = Console(stderr=True)
-    proven = [
-        prove(plan, bench, fault)
-        for fault in track(chosen, description=f"{plan.id} against faults", console=console, transient=True)
-    ]
-    return as_json(plan, bench, sound, proven)
+    return EXIT_ALL_PASS if proof["holds"] else EXIT_NOT_ALL_PASS
 
 
 def _show(proof: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
-    table = Table(
-        title=f"{proof['plan']['id']} revision {proof['plan']['revision']} against faults",
-        title_justify="left",
-    )
-    for heading in ("of", "fault", "smallest caught", "outcome", "caught by"):
+    _show_faults(proof, console)
+    _show_requirements(proof, console)
+    untried = [fault["name"] for fault in proof["faults"] if fault["state"] == "not about"]
+    if untried:
+        console.print(f"not about, not tried: {', '.join(untried)}")
+    console.print(f"the healthy unit: {proof['healthy']}")
+    for fault in proof["faults"]:
+        if fault["escape"]:
+            console.print(f"escaped: {fault['name']}: {fault['escape']}", style="red", markup=False)
+
+
+def _show_faults(proof: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"{proof['plan']['id']} revision {proof['plan']['revision']} against faults"
+    table = Table(title=title, title_justify="left")
+    for heading in ("of", "fault", "state", "smallest caught", "outcome", "caught by"):
         table.add_column(heading, overflow="fold")
     for fault in proof["faults"]:
-        smallest = fault["smallest_caught"]
-        largest = f"{fault['tried'][-1]['size']:g} {fault['unit']}".strip()
-        size = f"not up to {largest}" if smallest is None else f"{smallest:g} {fault['unit']}".strip()
-        if not fault["unit"]:
-            size = "no" if smallest is None else "yes"
-        style = "green" if smallest is not None else ("red" if fault["of"] == "pump" else "yellow")
-        by = ", ".join(fault["caught_by"][:3]) + (" ..." if len(fault["caught_by"]) > 3 else "")
-        cells = (
+        if fault["state"] == "not about":
+            continue
+        table.add_row(
             fault["of"],
-            f"{fault['name']}: {fault['words']}",
-            Text(size, style=style),
+            Text(f"{fault['name']}: {fault['words']}"),
+            Text(fault["state"], style=STYLES[fault["state"]]),
+            Text(_size(fault)),
             fault["outcome"],
-            by,
+            Text(_some(fault["caught_by"])),
         )
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
     console.print(table)
-    console.print(f"the healthy unit: {proof['healthy']}")
+
+
+def _size(fault: dict[str, Any]) -> str:
+    smallest, unit = fault["smallest_caught"], fault["unit"]
+    if not unit:
+        return "no" if smallest is None else "yes"
+    if smallest is None:
+        return f"not up to {fault['tried'][-1]['size']:g} {unit}"
+    return f"{smallest:g} {unit}"
+
+
+def _show_requirements(proof: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="by requirement: faults that FAIL a criterion for it", title_justify="left")
+    for heading in ("requirement", "caught", "not caught, or not by a FAIL"):
+        table.add_column(heading, overflow="fold")
+    for requirement in proof["requirements"]:
+        caught = ", ".join(requirement["caught"])
+        table.add_row(
+            Text(f"{requirement['id']} {requirement['title']}".strip()),
+            Text(caught or "none", style="green" if caught else "red"),
+            Text(", ".join(requirement["not_caught"])),
+        )
+    console.print(table)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (" ..." if len(names) > MOST_NAMED else "")

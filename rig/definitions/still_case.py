@@ -36,7 +36,9 @@ class StillCase(WeighedCase):
     rate_ml_h: RateMlH = Field(
         alias="rate", description="rate the pump delivers at before it is stopped", examples=['"0.5 mL/day"']
     )
-    run_for_s: DurationS = Field(alias="run_for", description="how long it delivers", examples=['"30 min"'])
+    run_for_s: DurationS = Field(
+        alias="run_for", description="how long it delivers, before and after", examples=['"30 min"']
+    )
     sample_for_s: DurationS = Field(
         alias="for", description="how long it is weighed, pump stopped, line open", examples=['"8 h"']
     )
@@ -54,13 +56,13 @@ class StillCase(WeighedCase):
 
     @property
     def duration_s(self) -> float:
-        """Planned time: blanks with their rests, delivery, a rest, the line open."""
-        return self.blanks_s + self.run_for_s + self.relax_s + self.sample_for_s
+        """Planned time: blanks with their rests, two deliveries with a rest each, the line open."""
+        return self.blanks_s + 2 * (self.run_for_s + self.relax_s) + self.sample_for_s
 
     @property
     def volume_ml(self) -> float:
         """Volume delivered by plan."""
-        return self.rate_ml_h * self.run_for_s / 3600
+        return 2 * self.rate_ml_h * self.run_for_s / 3600
 
     def commanded(self) -> Iterator[Commanded]:
         """The rate."""

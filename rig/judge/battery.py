@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from rig.record.case_data import CaseData
 
 S_PER_H = 3600.0
 METERS = ("current", "supply")  # the finer first
+METERS_AGREE = 0.05  # of the larger: what two meters of one current may be apart
+CURRENTS = ("current_stopped", "current_running", "life")
 REPLACEMENT, END = "eri", "end_of_service"
 
 
@@ -37,11 +40,15 @@ def find_battery(
     try:
         _put(found, "current_stopped", _current(data, unit, "stopped"))
         running = [_current(data, unit, f"rate_{place}") for place in range(len(case.rates_ml_h))]
+        apart = _apart(data, ["stopped", *(f"rate_{place}" for place in range(len(running)))])
         for place, budget in enumerate(running):
             found.measurements[f"current_at_{case.rates_ml_h[place]:.4g}_ml_h"] = Value.of(budget)
         _put(found, "current_running", max(running, key=lambda budget: budget.value))
         if case.capacity_ah is not None:
             _put(found, "life", _life(running[0], case.capacity_ah))
+        for name in CURRENTS if apart else ():
+            if name in found.values:
+                found.values[name] = replace(found.values[name], undecided=apart)
         _falling(found, data, case)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
@@ -83,6 +90,20 @@ def _current(data: CaseData, unit: UnitFile, step_name: str) -> Budget:
     raise NotMeasuredError(f"fewer than two readings of the current in the step '{step_name}'")
 
 
+def _apart(data: CaseData, steps: list[str]) -> str:
+    """Where two meters of the same current do not show the same, in words; "" where they do, or there is one."""
+    for name in steps:
+        step, means = the_step(data, name), {}
+        for series in data.channels:
+            inside = (series.t_ns > step.start_ns) & (series.t_ns <= step.end_ns)
+            if series.role in METERS and series.channel == "battery_current_a" and inside.any():
+                means[series.role] = float(series.values[inside].mean())
+        if len(means) == 2 and abs(means["current"] - means["supply"]) > METERS_AGREE * max(means.values()):
+            told = ", ".join(f"{role} {1e6 * mean:.4g} uA" for role, mean in means.items())
+            return f"the meters do not agree in the step '{name}': {told}"
+    return ""
+
+
 def _life(current: Budget, capacity_ah: float) -> Budget:
     """t = Q / I in s: the charge as rated, the current as measured at the usual rate. Self-discharge is not in it."""
     if current.value <= 0:
@@ -116,9 +137,12 @@ def _falling(found: Findings, data: CaseData, case: BatteryCase) -> None:
     waiting = the_step(data, "waiting")
     span = (steps[0].start_ns, waiting.end_ns)
     replacement, end = (first_alarm(data, span, frozenset({alarm})) for alarm in (REPLACEMENT, END))
-    if replacement is None or not case.wait_for_end_s:
+    if not case.wait_for_end_s:
         return
-    if end is None:
+    if replacement is None:
+        words = "the replacement indicator never came"
+        found.values["service_after_replacement"] = Value(0.0, "s", 0.0, 2.0, reason=words)
+    elif end is None:
         words = "the end of service was not told while it was waited for"
         found.values["service_after_replacement"] = never_seen(waiting.end_ns - replacement[1][0], words)
     else:

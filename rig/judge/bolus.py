@@ -101,7 +101,7 @@ def _weigh(found: Findings, data: CaseData, case: BolusCase, unit: UnitFile, wei
     found.budgets |= {"mean_error": weighed.mean, "single_dose": weighed.furthest}
     if "share_inside" in weighed.values:
         found.measurements["share_inside"] = weighed.values["share_inside"]
-    found.measurements |= _measurements(weighed.statistics, weighed.mean, weighed.furthest)
+    found.measurements |= _measurements(weighed, case.bolus_ml)
     found.doses = [
         {
             "index": dose.index,
@@ -226,13 +226,14 @@ def _share_inside(statistics: DoseStatistics) -> Value | None:
     return Value(100 * inside / statistics.count, "%", possible=(least, most), reason=reason)
 
 
-def _measurements(statistics: DoseStatistics, mean: Budget, single: Budget) -> dict[str, Value]:
+def _measurements(weighed: _Judged, commanded_ml: float) -> dict[str, Value]:
+    statistics, mean, single = weighed.statistics, weighed.mean, weighed.furthest
     u_single, k_single = single.expanded_uncertainty, single.coverage_factor
     told = {
         "mean_dose": Value(
             statistics.mean_ml,
             "mL",
-            mean.expanded_uncertainty * statistics.mean_ml / (100 + mean.value),
+            mean.expanded_uncertainty / 100 * commanded_ml,
             mean.coverage_factor,
         ),
         "mean_error": Value.of(mean),

@@ -29,7 +29,7 @@ from rig.judge.findings import (
 )
 from rig.judge.population import population
 from rig.judge.trace import requirement_row, trace
-from rig.judge.verdicts import capability_flags, verdict_on, without_value
+from rig.judge.verdicts import ACCEPTED, capability_flags, verdict_on, without_value
 from rig.judge.weighing import FLOW_WHILE_STOPPED
 from rig.judge.witnesses import alarms_seen, logged_events
 from rig.record.case_data import CaseData, Record, RunRecord
@@ -123,7 +123,8 @@ def judge_case(
     found.flags = [*_recorded_flags(data), *gaps, *found.flags, *_calibration_flags(data, unit, run)]
     if reference_c == plan.reference_temperature_c:
         found.flags += _temperature_flags(data, bench, plan)
-    criteria = [_criterion(criterion, data, found) for criterion in case.criteria]
+    closed = getattr(case, "line_valve", None) is not None
+    criteria = [_criterion(criterion, data, found, closed) for criterion in case.criteria]
     found.flags += capability_flags(criteria, data.started_ns, data.finished_ns)
     budgets = {name: budget_table(budget) for name, budget in found.budgets.items()}
     found.flags += _drawn_flags(budgets, data)
@@ -159,7 +160,7 @@ def judge_case(
     return result
 
 
-def _criterion(criterion: Criterion, data: CaseData, found: Findings) -> Result:
+def _criterion(criterion: Criterion, data: CaseData, found: Findings, closed_in_blanks: bool) -> Result:
     if data.ended != "completed":
         reason = data.message or f"the case ended otherwise than by completing: {data.ended}"
         return without_value(criterion, ENDED.get(data.ended, Outcome.ERROR), reason)
@@ -170,22 +171,45 @@ def _criterion(criterion: Criterion, data: CaseData, found: Findings) -> Result:
     if (value := found.values.get(criterion.name)) is None:
         return without_value(criterion, Outcome.INCONCLUSIVE, found.unmeasured or "it was not measured")
     return (
-        _weighed_verdict(criterion, value, found)
+        _weighed_verdict(criterion, value, found, closed_in_blanks)
         if _is_weighed(criterion, found)
         else verdict_on(criterion, value)
     )
 
 
-def _weighed_verdict(criterion: Criterion, value: Value, found: Findings) -> Result:
-    """INCONCLUSIVE by a balance out of calibration; FAIL where blanks hold a flow that was corrected away."""
+def _weighed_verdict(criterion: Criterion, value: Value, found: Findings, closed_in_blanks: bool) -> Result:
+    """INCONCLUSIVE by a balance out of calibration, or where only the correction for evaporation makes it good; FAIL
+    where blanks hold a flow that was corrected away.
+    """
     expired = [flag.message for flag in found.flags if flag.name == "calibration_expired"]
     if expired:
         value = replace(value, undecided="; ".join(expired))
     result = verdict_on(criterion, value)
+    if result["verdict"] in ACCEPTED and not closed_in_blanks:
+        value = replace(value, undecided=_by_correction_alone(criterion, value, found))
+        result = verdict_on(criterion, value) if value.undecided else result
     if flowing := [flag.message for flag in found.flags if flag.name == FLOW_WHILE_STOPPED]:
         reason = "; ".join(part for part in (*flowing, result["reason"]) if part)
         return {**result, "verdict": worst([result["verdict"], Outcome.FAIL]), "reason": reason}
     return result
+
+
+def _by_correction_alone(criterion: Criterion, value: Value, found: Findings) -> str:
+    """Why nothing is decided, if the verdict without the correction for evaporation is not a good one, too; else "".
+
+    In a blank with the line open, what flows back into the pump looks like evaporation, and is corrected away.
+    """
+    budget = found.budgets.get(criterion.name)
+    parts = budget.components if budget is not None else ()
+    corrected = sum(part.value * part.sensitivity for part in parts if part.name == EVAPORATION)
+    plain = verdict_on(criterion, replace(value, value=value.value - corrected, without=None))
+    if plain["verdict"] in ACCEPTED:
+        return ""
+    return (
+        f"without the correction for evaporation it is {value.value - corrected:.4g} {value.unit}, {plain['verdict']}: "
+        "with the line open in the blanks, flow back into the pump would look the same. Cover the vessel, or close "
+        "the line with a valve (line_valve)"
+    )
 
 
 def _is_weighed(criterion: Criterion, found: Findings) -> bool:

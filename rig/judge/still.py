@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rig.analysis.delivery import Difference, delivery_error
+from rig.analysis.delivery import Difference, Weighing, delivery_error
 from rig.analysis.drug_dose import volume_budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import StillCase
@@ -22,6 +22,7 @@ from rig.judge.witnesses import stall_flags
 from rig.record.case_data import CaseData
 
 S_PER_H = 3600.0
+SEEN_WITHIN = 0.5  # of what the pump was told to deliver
 
 
 def find_still(
@@ -57,8 +58,26 @@ def find_still(
                 replace(part, sensitivity=part.sensitivity / hours) for part in volume.components
             ),
         )
+        value = replace(Value.of(flow), undecided=_unseen(data, case, weighing))
         found.budgets["flow_at_rest"] = flow
-        found.values["flow_at_rest"] = found.measurements["flow_at_rest"] = Value.of(flow)
+        found.values["flow_at_rest"] = found.measurements["flow_at_rest"] = value
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
     return found
+
+
+def _unseen(data: CaseData, case: StillCase, weighing: Weighing) -> str:
+    """Why no flow means nothing: the balance did not see the pump deliver before or after; "" if it did."""
+    expected_ml = case.rate_ml_h * case.run_for_s / S_PER_H
+    for which in ("before", "after"):
+        run, stop = the_step(data, f"run_{which}"), the_step(data, f"stop_{which}")
+        span_ns = (run.start_ns, stop.end_ns)
+        inside = (data.mass.t_ns >= span_ns[0]) & (data.mass.t_ns <= span_ns[1])
+        seen_g = data.mass.mass_g[inside]
+        seen_ml = float(seen_g[-1] - seen_g[0]) * weighing.volume_per_display_ml_g if len(seen_g) > 1 else 0.0
+        if abs(seen_ml - expected_ml) > SEEN_WITHIN * expected_ml:
+            return (
+                f"{which} the rest the balance saw {seen_ml:.3g} mL of {expected_ml:.3g} mL delivered: a balance that "
+                "stands still, or a line that is closed, shows no flow at rest either"
+            )
+    return ""

@@ -145,7 +145,7 @@ def _limit_findings(requirement: Requirement, cases: Sequence[Case]) -> Iterator
         (case, criterion)
         for case in cases
         for criterion in case.criteria
-        if _is_of(requirement, case, criterion)
+        if limits_criterion(requirement, case, criterion)
     ]
     if requirement.quantity:
         if cases and not matching:
@@ -178,7 +178,8 @@ def _against(
         yield _finding(Gap.CONTRADICTION, requirement, f"{told}: wider")
 
 
-def _is_of(requirement: Requirement, case: Case, criterion: Criterion) -> bool:
+def limits_criterion(requirement: Requirement, case: Case, criterion: Criterion) -> bool:
+    """Whether this criterion of a case is what the requirement limits."""
     procedure, name, _ = _key(requirement)
     return name in (criterion.name.lower(), criterion.quantity.lower()) and procedure in ("", case.procedure)
 

@@ -16,21 +16,27 @@ from rig.record.case_recorder import CaseRecorder
 
 
 def still(unit: UnitUnderTest, case: StillCase, recorder: CaseRecorder, clock: Clock) -> None:
-    """Carry out one case on one unit: it delivers, it is stopped, and with the line open it is weighed."""
+    """Carry out one case on one unit: it delivers, is stopped, is weighed with the line open, and delivers again."""
     watch = Watch(unit, recorder, clock, case.flow_every_s)
     watch.begin(case.volume_ml)
     watch.blank("before", case)
 
-    recorder.step("program")
-    rate_nl_h = nl_h_from_ml_h(case.rate_ml_h)
-    program_and_read_back(unit, recorder, Prescription("continuous", rate_nl_h=rate_nl_h))
-    recorder.step("run", case.run_for_s)
-    watch.rest(case.run_for_s)
-    recorder.step("stop", case.relax_s)
-    unit.pump.stop("flow at rest")
-    watch.rest(case.relax_s)
+    def run(which: str) -> None:
+        recorder.step(f"program_{which}")
+        rate_nl_h = nl_h_from_ml_h(case.rate_ml_h)
+        program_and_read_back(unit, recorder, Prescription("continuous", rate_nl_h=rate_nl_h))
+        recorder.step(f"run_{which}", case.run_for_s)
+        watch.weigh()
+        watch.rest(case.run_for_s)
+        recorder.step(f"stop_{which}", case.relax_s)
+        unit.pump.stop("flow at rest")
+        watch.rest(case.relax_s)
+        watch.weigh()
+
+    run("before")
     recorder.step("sample", case.sample_for_s)
     watch.weigh_for(case.sample_for_s, case.sample_every_s)
+    run("after")  # a balance that stands still, or a line that is closed, shows no flow either
 
     watch.blank("after", case)
     watch.end()

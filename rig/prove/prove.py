@@ -1,48 +1,25 @@
-"""Runs a plan on a healthy unit and on faulty ones, in virtual time, and says what was caught."""
+"""Holds a plan against faults, in child processes: for each the smallest size that is caught."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from rig.analysis.decision import Outcome, worst
-from rig.bench.open import open_bench
 from rig.clock.virtual import VirtualClock
-from rig.definitions.bench_file import BenchFile
-from rig.definitions.plan_file import Plan
-from rig.errors import DefinitionError, RigError
-from rig.prove.faults import FAULTS, Fault
-from rig.record.proof_file import SCHEMA
-from rig.run.run import Run
+from rig.definitions.bench_file import BenchFile, load_bench
+from rig.definitions.plan_file import load_plan
+from rig.errors import DefinitionError
+from rig.prove.fault import Fault
+from rig.prove.faults import about, fitting
+from rig.prove.proof import Proof, Proven, judged_by
+from rig.prove.trying import Trial, Tried
 from rig.sim.build import simulate
 
-
-@dataclass(frozen=True)
-class Tried:
-    """One fault at one size: the outcome of the plan, and the criteria that were not PASS, "case/criterion"."""
-
-    size: float
-    outcome: str
-    caught_by: tuple[str, ...]
-
-    @property
-    def is_caught(self) -> bool:
-        return self.outcome != "PASS"
-
-
-@dataclass(frozen=True)
-class Proven:
-    """What became of one fault: the sizes that were tried, rising; ``smallest`` size caught, None if none was."""
-
-    fault: Fault
-    tried: tuple[Tried, ...]
-
-    @property
-    def smallest(self) -> Tried | None:
-        return next((tried for tried in self.tried if tried.is_caught), None)
+PROCESSES = 2
 
 
 def check_can_prove(bench: BenchFile) -> None:
@@ -55,84 +32,98 @@ def check_can_prove(bench: BenchFile) -> None:
         )
 
 
-def healthy(plan: Plan, bench: BenchFile) -> Tried:
-    """The plan on the first unit as the bench file says it is: it has to pass, or nothing is proven."""
-    return _tried(plan, bench, None, 0.0)
+def faults_for(bench: BenchFile) -> tuple[Fault, ...]:
+    """The faults that the first unit of this bench can have."""
+    return fitting(simulate(bench, VirtualClock()).units[bench.units[0].serial])
 
 
-def fitting(plan: Plan, bench: BenchFile) -> Iterator[Fault]:
-    """The faults that the first unit of this bench can have, and that this plan is about."""
-    channel = simulate(bench, VirtualClock()).units[bench.units[0].serial]
-    tested = {case.procedure for case in plan.cases}
-    for fault in FAULTS:
-        if fault.fits(channel) and (not fault.procedures or fault.procedures & tested):
-            yield fault
+def smallest_caught(trial: Trial, fault: Fault, moment_ns: int) -> tuple[Tried, ...]:
+    """Look for the smallest size that is caught: the largest first, then by halving. What was tried, by rising size.
 
-
-def prove(plan: Plan, bench: BenchFile, fault: Fault, told: Callable[[], object] = lambda: None) -> Proven:
-    """Find the smallest size that is caught: the largest first, then by halving. ``told`` is called after each run."""
+    Only cases that are about the fault are carried out, and of a smaller size only those that caught the largest. A
+    fault that begins later needs all, for what is late depends on what was before.
+    """
     tried: dict[int, Tried] = {}
+    low, high = 0, (largest := len(fault.sizes) - 1)
+    cases = tuple(trial.plan.cases) if fault.later else about(trial.plan.cases, fault)
 
     def is_caught(place: int) -> bool:
         if place not in tried:
-            tried[place] = _tried(plan, bench, fault, fault.sizes[place])
-            told()
+            injured = (fault, fault.sizes[place])
+            tried[place] = trial.injured([injured], moment_ns, cases, whole=place == largest)
         return tried[place].is_caught
 
-    low, high = 0, len(fault.sizes) - 1
     if is_caught(high):
+        if not fault.later:
+            catching = {missed.case for missed in tried[high].missed}
+            cases = tuple(case for case in cases if case.id in catching) or cases
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if is_caught(middle) else (middle + 1, high)
         is_caught(low)
-    return Proven(fault, tuple(tried[place] for place in sorted(tried)))
+    return tuple(tried[place] for place in sorted(tried))
 
 
-def _tried(plan: Plan, bench: BenchFile, fault: Fault | None, size: float) -> Tried:
-    serial = bench.units[0].serial
-    clock = VirtualClock()
-    world = simulate(bench, clock)
-    if fault is not None:
-        fault.inject(world.units[serial], size)
-    with (
-        tempfile.TemporaryDirectory(prefix="rig-prove-") as folder,
-        open_bench(bench, clock, [serial], world) as opened,
-    ):
-        run = Run(plan, opened, Path(folder), "rig prove")
-        try:
-            cases = [run.carry_out(case, [serial])[serial] for case in plan.cases]
-        except RigError as error:
-            return Tried(size, "ERROR", (str(error),))
-        finally:
-            run.folder.journal.close()
-    outcome = worst([Outcome(case["outcome"]) for case in cases])
-    missed = [
-        f"{case['id']}/{criterion['name']}"
-        for case in cases
-        for criterion in case["criteria"]
-        if criterion["verdict"] != "PASS"
-    ]
-    return Tried(size, str(outcome), tuple(missed))
+def prove(
+    plan_path: Path,
+    bench_path: Path,
+    only: Sequence[str] = (),
+    told: Callable[[int, int], object] = lambda done, of: None,
+) -> Proof:
+    """The plan against all faults, or ``only`` those named; ``told``: how many of how many are done.
+
+    Raises DefinitionError for files that are wrong, a bench with real lines, an unknown fault.
+    """
+    plan, bench = load_plan(plan_path), load_bench(bench_path)
+    check_can_prove(bench)
+    faults = faults_for(bench)
+    names = [fault.name for fault in faults if about(plan.cases, fault)]
+    if unknown := [name for name in only if name not in names]:
+        message = f"no such fault for this plan on this bench: {', '.join(unknown)}"
+        raise DefinitionError(message, hint=f"there are {', '.join(names)}")
+    chosen = [fault for fault in faults if not only or fault.name in only]
+    found = {fault.name: Proven(fault, judged_by(plan.cases, fault)) for fault in chosen}
+    healthy = Trial(plan, bench).healthy()
+    tested = [name for name in found if name in names] if healthy.tried.outcome == "PASS" else []
+    with ProcessPoolExecutor(
+        min(PROCESSES, os.cpu_count() or 1), multiprocessing.get_context("spawn")
+    ) as pool:
+        work = (plan_path, bench_path, healthy.moment_ns)
+        jobs = {pool.submit(_smallest_caught, *work, name): name for name in tested}
+        for done, job in enumerate(as_completed(jobs)):
+            name = jobs[job]
+            found[name] = replace(found[name], tried=job.result())
+            told(done + 1, len(tested))
+        hiding = {name: pool.submit(_both, *work, *both) for name, both in _that_could_hide(found)}
+        for name, pair in hiding.items():
+            found[name] = replace(found[name], hidden=pair.result())
+    return Proof(plan, bench, healthy.tried, tuple(found.values()), not only)
 
 
-def as_json(plan: Plan, bench: BenchFile, sound: Tried, proven: list[Proven]) -> dict[str, Any]:
-    """What a run folder and a report keep of it."""
-    return {
-        "schema": SCHEMA,
-        "plan": {"id": plan.id, "revision": plan.revision, "sha256": plan.source.sha256},
-        "bench": {"id": bench.id, "sha256": bench.source.sha256},
-        "healthy": sound.outcome,
-        "faults": [
-            {
-                "name": each.fault.name,
-                "words": each.fault.words,
-                "of": each.fault.of,
-                "unit": each.fault.unit,
-                "smallest_caught": each.smallest.size if each.smallest else None,
-                "outcome": each.smallest.outcome if each.smallest else "PASS",
-                "caught_by": list(each.smallest.caught_by) if each.smallest else [],
-                "tried": [{"size": tried.size, "outcome": tried.outcome} for tried in each.tried],
-            }
-            for each in proven
-        ],
-    }
+def _that_could_hide(found: dict[str, Proven]) -> Iterator[tuple[str, list[tuple[str, float]]]]:
+    """Faults of instruments that were borne, with their size; each with the fault it could hide, at its largest."""
+    for name, each in found.items():
+        borne = [tried.size for tried in each.tried if not tried.is_caught]
+        others = [
+            found[hidden].fault for hidden in each.fault.hides if hidden in found and found[hidden].smallest
+        ]
+        if borne and others:
+            yield name, [(name, borne[-1]), (others[0].name, others[0].sizes[-1])]
+
+
+# In child processes: faults hold functions, which do not travel; names do.
+
+
+def _named(bench: BenchFile, name: str) -> Fault:
+    return next(fault for fault in faults_for(bench) if fault.name == name)
+
+
+def _smallest_caught(plan_path: Path, bench_path: Path, moment_ns: int, name: str) -> tuple[Tried, ...]:
+    plan, bench = load_plan(plan_path), load_bench(bench_path)
+    return smallest_caught(Trial(plan, bench), _named(bench, name), moment_ns)
+
+
+def _both(plan_path: Path, bench_path: Path, moment_ns: int, *injured: tuple[str, float]) -> Tried:
+    plan, bench = load_plan(plan_path), load_bench(bench_path)
+    both = [(_named(bench, name), size) for name, size in injured]
+    return Trial(plan, bench).injured(both, moment_ns, plan.cases, whole=False)

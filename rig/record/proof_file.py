@@ -19,6 +19,12 @@ def proof_beside(plan_path: Path) -> Path:
     return plan_path.with_name(plan_path.name.removesuffix(PLAN_ENDING) + PROOF_ENDING)
 
 
+def keep_beside(plan_path: Path, proof: dict[str, Any]) -> None:
+    """Put the proof beside its plan, for the runs to come."""
+    text = json.dumps(proof, indent=1, ensure_ascii=False) + "\n"
+    proof_beside(plan_path).write_text(text, encoding="utf-8")
+
+
 def keep_proof(run_path: Path, plan_path: Path) -> bool:
     """Copy the proof beside the plan into the run folder, if there is one. Raises IntegrityError."""
     source = proof_beside(plan_path)

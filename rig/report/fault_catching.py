@@ -18,14 +18,47 @@ def fault_catching(sources: Sources) -> list[Block]:
         return []
     told = (
         "Before, the plan was carried out in simulation on a healthy unit and on units with one fault "
-        "each. A fault of the pump is caught when the outcome is not PASS; smaller ones lie inside what "
-        "the plan allows. A fault of an instrument may pass where the correction or the limits bear it."
+        "each. A fault is caught when the outcome is not PASS. Of a fault of the pump that was not, the "
+        "simulated world itself says whether more or less arrived than the plan accepts: then it escaped. A fault "
+        "of an instrument may be borne, by a correction or by the limits; it must not hide a fault of the pump."
     )
     parts: list[Block] = [blocks.paragraph(told), blocks.paragraph(_basis(sources, proof), "note")]
-    rows = [_row(fault) for fault in proof.get("faults") or []]
-    columns = ["Of", "Fault", "Smallest caught", "Outcome", "Caught by"]
-    parts.append(blocks.table("Faults held against the plan", columns, rows, [0.8, 2.4, 1.2, 1.1, 2.4]))
+    faults = proof.get("faults") or []
+    tried = [fault for fault in faults if fault.get("tried")]
+    columns = ["Of", "Fault", "State", "Smallest caught", "Outcome", "Caught by"]
+    widths = [0.8, 2.2, 0.9, 1.1, 1.1, 2.2]
+    parts.append(
+        blocks.table("Faults held against the plan", columns, [_row(fault) for fault in tried], widths)
+    )
+    parts += _by_requirement(proof)
+    if others := [str(fault.get("name")) for fault in faults if not fault.get("tried")]:
+        parts.append(
+            blocks.paragraph(
+                f"Not tried, as the plan judges nothing that they break: {', '.join(others)}.", "note"
+            )
+        )
     return [blocks.section("faults", "What this plan catches", parts)]
+
+
+def _by_requirement(proof: Results) -> list[Block]:
+    """For each requirement the faults that made a criterion for it fail."""
+    requirements = proof.get("requirements") or []
+    if not requirements:
+        return []
+    columns = ["Requirement", "Made to fail by", "Smaller than the limit, or noticed without a FAIL"]
+    rows = [
+        [
+            blocks.text(f"{entry.get('id')} {entry.get('title') or ''}".strip()),
+            blocks.text(", ".join(entry.get("caught") or []) or "none: not shown to be verified"),
+            blocks.text(", ".join(entry.get("not_caught") or [])),
+        ]
+        for entry in requirements
+    ]
+    return [
+        blocks.table(
+            "Requirements and the faults caught by a criterion for them", columns, rows, [1.6, 2.6, 1.8]
+        )
+    ]
 
 
 def _basis(sources: Sources, proof: Results) -> str:
@@ -50,6 +83,9 @@ def _row(fault: Results) -> list[Cell]:
     return [
         blocks.text(fault.get("of")),
         blocks.text(f"{fault.get('name')}: {fault.get('words')}"),
+        blocks.text(
+            " - ".join(part for part in (str(fault.get("state") or ""), fault.get("escape")) if part)
+        ),
         blocks.text(size),
         blocks.verdict(fault.get("outcome")),
         blocks.text(", ".join(by[:MOST_CRITERIA]) + more),

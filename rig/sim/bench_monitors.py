@@ -2,8 +2,9 @@
 
 Wiring: the meters are in the lead of the unit's battery, the pressure transmitter in its line. Of a board of the unit's
 own the first relay closes its outlet, the second holds a magnet to the pump (which stands still), the third leads the
-outlet to a vessel 100 mmHg above the pump, the fourth to one as far below. The supply feeds the pump from when its
-output is first switched on: off again, or below what the pump needs, it is without power. The bath warms all units.
+outlet to a vessel 100 mmHg above the pump, the fourth to one as far below, the fifth thins the air around the pump
+to 75 kPa (a cabin, a mountain at 2400 m). The supply feeds the pump from when its output is first switched on: off
+again, or below what the pump needs, it is without power. The bath warms all units.
 Boards and meters that several units share are connected to nothing.
 """
 
@@ -27,6 +28,7 @@ from rig.sim.valves_scpi import SimulatedSwitchUnit
 
 FIRST_CHANNEL, FIRST_RELAY = 101, 0
 HEAD_KPA = 13.3322  # 100 mmHg
+CABIN_KPA, KPA_PER_HPA = 75.0, 0.1
 
 
 def keysight_34465a(place: Place) -> SimulatedKeysight34465A:
@@ -101,16 +103,18 @@ def relay_module(place: Place) -> SimulatedRelayModule:
 
 def _moves(place: Place, first: int) -> Callable[[int, bool], None]:
     """What the relays of a board do, ``first`` being the channel of the first."""
-    fluid = place.world.fluid
+    fluid, room = place.world.fluid, place.world.room
 
     def moved(channel: int, is_on: bool) -> None:
         relay = channel - first
-        if fluid is None or relay not in range(4):
+        if fluid is None or relay not in range(5):
             return
         if relay == 0:
             fluid.outlet_closed = is_on
         elif relay == 1:
             _hold(place.world.devices.get("pump"), is_on)
+        elif relay == 4:
+            fluid.thinner_air_kpa = room.pressure_hpa * KPA_PER_HPA - CABIN_KPA if is_on else 0.0
         else:
             pressure_kpa = HEAD_KPA if relay == 2 else -HEAD_KPA
             fluid.back_pressure_kpa = pressure_kpa if is_on else 0.0

@@ -16,7 +16,8 @@ step size exists.
 * Dead volume: what is in pump and tube expands with its temperature and pushes that much more out.
 * Mass: volume at the pump x density of water at the pump's temperature; what leaves the tube is weighed, but for what
   leaks out of the catheter before the vessel.
-* Surroundings: back pressure and warmth change the rate by ``per_kpa`` and ``per_k`` (fractions).
+* Surroundings: back pressure, warmth and thinner air around the pump change the rate by ``per_kpa``, ``per_k`` and
+  ``per_thinner_air_kpa`` (fractions).
 * Reservoir: when what is really in it has gone, nothing comes any more, whatever the pump believes.
 
 Not modelled: change of density with the temperature swing, dissolved gas, the way back pressure builds up, how long the
@@ -106,8 +107,10 @@ class FluidPath:
     Settable at any time, effective from now on: ``rate_error`` (fraction), ``wear_per_ml`` (fraction of the rate
     gained with each mL that the drive passes from then on; negative: lost), ``compliance_time_s``, ``free_flow_nl_h``
     (siphon or leak past the rollers), ``mechanism``, ``outlet_closed``, ``back_pressure_kpa``, ``leak`` (fraction lost
-    between sensor and vessel; 1: disconnected), and by :meth:`warm_to` the temperature. Plain: ``compliance_nl_kpa``,
-    ``per_kpa``, ``per_k``, ``outlet_moved`` (called when the outlet was closed or opened),
+    between sensor and vessel; 1: disconnected), ``thinner_air_kpa`` (by how much the air around the pump is below the
+    room's), and by :meth:`warm_to` the temperature. Plain: ``compliance_nl_kpa``, ``per_kpa``, ``per_k``,
+    ``per_thinner_air_kpa``, ``siphon_nl_h_kpa`` (flows past the drive by its head, either way), ``unusable_nl`` (of a
+    filling: the drive does not get it out), ``outlet_moved`` (called when the outlet was closed or opened),
     ``evaporation_g_h``, ``evaporation_variation`` (fraction, one sine every ``evaporation_period_s``),
     ``temperature_c``, ``temperature_swing_k`` (amplitude, one sine every ``temperature_period_s``),
     ``dead_volume_nl`` (fluid that follows that temperature), and the phases of the sines: to be set before the start.
@@ -140,6 +143,8 @@ class FluidPath:
         self._outlet_closed, self.compliance_nl_kpa = False, 1000.0
         self.outlet_moved: list[Callable[[], None]] = []
         self.per_kpa = self.per_k = self._back_kpa = self._warmed_k = self._leak = 0.0
+        self.per_thinner_air_kpa = self._thinner_air_kpa = 0.0
+        self.siphon_nl_h_kpa = self.unusable_nl = 0.0
         self._vessel: list[VesselPiece] = []  # since something about what arrives there was changed
         self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
         first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
@@ -218,6 +223,15 @@ class FluidPath:
         self._begin_segment()
 
     @property
+    def thinner_air_kpa(self) -> float:
+        return self._thinner_air_kpa
+
+    @thinner_air_kpa.setter
+    def thinner_air_kpa(self, below_kpa: float) -> None:
+        self._thinner_air_kpa = below_kpa
+        self._begin_segment()
+
+    @property
     def leak(self) -> float:
         return self._leak
 
@@ -259,7 +273,7 @@ class FluidPath:
     @reservoir_nl.setter
     def reservoir_nl(self, volume_nl: float) -> None:
         now = np.array([self.clock.now_ns()])
-        self._dry_at_nl = float(self.displaced_nl(now)[0]) + volume_nl
+        self._dry_at_nl = float(self.displaced_nl(now)[0]) + volume_nl - self.unusable_nl
         self._begin_segment()
 
     # What comes of it
@@ -348,7 +362,10 @@ class FluidPath:
         passed_nl = before.v0_nl + before.rate_nl_s * (now_ns - before.start_ns) / NS_PER_S
         worn = self._wear_per_nl * (passed_nl - self._wear_from_nl)
         around = self.per_k * self._warmed_k - self.per_kpa * self._back_kpa
-        free_nl_s = 0.0 if self._outlet_closed else self._free_nl_s
+        around += self.per_thinner_air_kpa * self._thinner_air_kpa
+        free_nl_s = self._free_nl_s - self.siphon_nl_h_kpa / S_PER_H * self._back_kpa
+        if self._outlet_closed:
+            free_nl_s = 0.0
         gain = 1 + self._rate_error + worn + around
         return self._append(before, now_ns, gain, self._wear_per_nl, free_nl_s)
 

@@ -15,6 +15,7 @@ the clock that drift.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from rig.sim.fluid import FluidPath
@@ -32,7 +33,9 @@ class ImplantablePump(PumpCourse):
     """The pump. Faults are plain attributes, effective at once: ``rotor_held`` (a magnet; or
     :meth:`hold_rotor`), ``stall_notice_s`` (inf: never), ``counter_stuck``, ``write_check_fails``,
     ``denies_boluses`` (though they are allowed), ``forgets_program`` (after priming or a bridge it stands),
-    ``loses_program`` (at any reset);
+    ``loses_program`` (at any reset), ``keeps_after_command`` (goes on after a reset by command), ``resumes_at``
+    (times its rate after any other), ``stays_stalled`` (once it was held), ``schedule_off_s`` (its schedule is ahead
+    of its clock), ``schedule_ignores_clock`` (when that is set);
     ``count.gain`` (a counter that is off, or right where the rotor is not);
     ``own_clock.drift_ppm``; those of ``battery``, ``alarms``
     (late, silent, missing), ``patient`` (lock-out and maximum ignored), ``events`` (a log that lies) and
@@ -161,6 +164,8 @@ class ImplantablePump(PumpCourse):
         before_s = self.clock_s
         with self._moment():
             self.own_clock.set(clock_s)
+            if self.schedule_ignores_clock and self.basal.mode == "FLEX":
+                self.schedule_off_s += before_s - clock_s
             self._note("CLOCK", OLD=before_s, NEW=clock_s)
         return before_s
 
@@ -187,7 +192,7 @@ class ImplantablePump(PumpCourse):
     @rotor_held.setter
     def rotor_held(self, held: bool) -> None:
         with self._moment():
-            self._rotor_held = held
+            self._rotor_held = held or (self._rotor_held and self.stays_stalled)
 
     def hold_rotor(self, at_ns: int, for_ns: int | None) -> None:
         """Hold the rotor from ``at_ns`` on, for good or for a while."""
@@ -229,7 +234,8 @@ class ImplantablePump(PumpCourse):
         now_ns = self.clock.now_ns()
         self.reset_until_ns = now_ns + NS_PER_S
         self._drive()
-        keeps = keep_program and cause != "CMD" and not self.loses_program
+        kept = cause != "CMD" or self.keeps_after_command
+        keeps = keep_program and kept and not self.loses_program
         self.clock.call_at(self.reset_until_ns, lambda: self._restart(cause, keeps))
 
     def _restart(self, cause: str, keep_program: bool) -> None:
@@ -253,6 +259,6 @@ class ImplantablePump(PumpCourse):
             else:
                 self._end_bolus("RESET")
                 self._end_period("RESET")
-                self._begin_basal(self.basal)
+                self._begin_basal(replace(self.basal, rate=round(self.resumes_at * self.basal.rate)))
             if was_stopped:
                 self._stopped_since_ns = self.clock.now_ns()

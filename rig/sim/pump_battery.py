@@ -13,12 +13,11 @@ from collections.abc import Callable
 from rig.sim.line import NS_PER_S, WorldClock
 
 DAY_NS = 86_400 * NS_PER_S
-ERI_TO_EOS_DAYS = 90
 
 
 class Battery:
-    """ERI after ``eri_days`` or below ``eri_threshold_mv``; EOS 90 days later or below ``eos_threshold_mv``. Below
-    ``brown_out_mv`` of what feeds it instead, the pump has no power.
+    """ERI after ``eri_days`` or below ``eri_threshold_mv``; EOS ``eri_to_eos_days`` later or below
+    ``eos_threshold_mv``. Below ``brown_out_mv`` of what feeds it instead, the pump has no power.
 
     ``start_mv``, ``droop_mv_day`` and ``eri_days`` count from when it was made, and can be set at any time, as can
     ``supplied_mv``: what something in the place of the battery gives (None: nothing is). Plain: ``idle_a``,
@@ -28,6 +27,7 @@ class Battery:
     def __init__(self, clock: WorldClock, changed: Callable[[], None]) -> None:
         self.clock = clock
         self.eri_threshold_mv, self.eos_threshold_mv, self.brown_out_mv = 2600, 2400, 2000
+        self.eri_to_eos_days = 90
         self.state = "OK"
         self._changed = changed
         self._start_mv, self._droop_mv_day, self._eri_days = 2950.5, 0.16, 2190
@@ -93,8 +93,8 @@ class Battery:
     @property
     def eos_left_days(self) -> int:
         if self._eri_since_ns is None:
-            return self.eri_left_days + ERI_TO_EOS_DAYS
-        return max(0, ERI_TO_EOS_DAYS - (self.clock.now_ns() - self._eri_since_ns) // DAY_NS)
+            return self.eri_left_days + self.eri_to_eos_days
+        return max(0, self.eri_to_eos_days - (self.clock.now_ns() - self._eri_since_ns) // DAY_NS)
 
     def judge(self) -> bool:
         """Go on to the next state if it is time; whether the state changed."""
@@ -110,7 +110,7 @@ class Battery:
         if self.state == "OK":
             return min(self._made_ns + self._eri_days * DAY_NS, self._below_ns(self.eri_threshold_mv))
         if self.state == "ERI" and self._eri_since_ns is not None:
-            end_ns = self._eri_since_ns + ERI_TO_EOS_DAYS * DAY_NS
+            end_ns = self._eri_since_ns + self.eri_to_eos_days * DAY_NS
             return min(end_ns, self._below_ns(self.eos_threshold_mv))
         return math.inf
 

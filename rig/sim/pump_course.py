@@ -114,7 +114,8 @@ class PumpCourse(PumpState):
         self.count.turn(turning)
         self._next_step_ns = math.inf
         if self.basal.mode == "FLEX":
-            self._next_step_ns = self.own_clock.reaches_ns(self.basal.next_step_s(self.clock_s))
+            next_s = self.basal.next_step_s(self.schedule_s) - self.schedule_off_s
+            self._next_step_ns = self.own_clock.reaches_ns(next_s)
         if self.source != "NONE":
             self._stopped_since_ns = None
             self._stopped_too_long = False

@@ -28,17 +28,19 @@ class PatientBolus:
 
 class PatientButton:
     """Settings and the grants of the last day. Faults are plain attributes: ``lockout_ignored``,
-    ``maximum_ignored``.
+    ``lockout_short_s`` (over so much too early), ``maximum_ignored``.
     """
 
     def __init__(self) -> None:
         self.settings = PatientBolus()
         self.lockout_ignored = self.maximum_ignored = False
+        self.lockout_short_s = 0.0
         self._grants_ns: list[int] = []
 
     def refuse_if_too_soon(self, now_ns: int) -> None:
         """Raises RequestDenied: the lock-out with its rest, then the maximum with the time to the next."""
-        if (left_s := self.lockout_left_s(now_ns)) and not self.lockout_ignored:
+        left_s = self.lockout_left_s(now_ns)
+        if left_s > self.lockout_short_s and not self.lockout_ignored:
             raise RequestDenied("07", LEFT=left_s)
         if self.count(now_ns) >= self.settings.maximum and not self.maximum_ignored:
             must_pass_ns = self._grants_ns[-self.settings.maximum]

@@ -35,7 +35,9 @@ class PumpState:
         self.stall_notice_s = 60.0
         self.write_check_fails = False
         self.denies_boluses = self.loses_program = False
-        self.forgets_program = False
+        self.forgets_program = self.stays_stalled = self.keeps_after_command = False
+        self.resumes_at = 1.0
+        self.schedule_off_s, self.schedule_ignores_clock = 0, False
         self.battery = Battery(clock, self._set_anew)
         self.own_clock = PumpClock(clock, self._set_anew)
         self.events = EventLog(limits.log_capacity)
@@ -87,6 +89,11 @@ class PumpState:
         return self.own_clock.now_s
 
     @property
+    def schedule_s(self) -> int:
+        """The time that its schedule goes by."""
+        return self.clock_s + self.schedule_off_s
+
+    @property
     def up_s(self) -> int:
         return (self.clock.now_ns() - self._up_since_ns) // NS_PER_S
 
@@ -117,7 +124,7 @@ class PumpState:
     def _due(self) -> Fraction:
         """The rate that is to be delivered now, in nl/ns."""
         bolus = self.bolus or self.period
-        return bolus.nl_per_ns if bolus else self.basal.nl_per_ns(self.clock_s)
+        return bolus.nl_per_ns if bolus else self.basal.nl_per_ns(self.schedule_s)
 
     def _by_basal(self) -> Fraction:
         """What it believes to have delivered other than by a bolus instead of the basal program."""

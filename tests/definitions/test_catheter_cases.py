@@ -14,7 +14,8 @@ from rig.errors import DefinitionError
 ROOT = Path(__file__).parents[2]
 PLANS = {
     "occlusion": "infusion", "still": "disturbed", "disturbance": "disturbed", "battery": "disturbed",
-    "end_of_service": "disturbed", "temperature": "disturbed",
+    "end_of_service": "disturbed", "temperature": "disturbed", "catheter": "disturbed",
+    "infusion_volumetric": "volumetric", "infusion_ambulatory": "ambulatory", "nightly": "simulated",
 }  # fmt: skip
 
 

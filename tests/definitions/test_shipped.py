@@ -91,6 +91,17 @@ def test_the_example_bench_explains_every_key(table: type[Table]) -> None:
     ] == []
 
 
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "test_plans").glob("*.plan.toml")), ids=lambda file: file.name
+)
+def test_every_case_says_requirement_clause_and_why(file: Path) -> None:
+    for case in load_plan(file).cases:
+        assert case.verifies, case.id
+        assert case.clauses, case.id
+        assert case.rationale, case.id
+        assert case.title, case.id
+
+
 def test_lines_are_short_enough_to_be_read() -> None:
     for folder in ("fixtures", "test_plans"):
         for file in sorted((ROOT / folder).rglob("*.toml")):

@@ -1,4 +1,4 @@
-"""A plan held against faults: the smallest size that is caught, what escapes, and what the report says of it."""
+"""A plan held against faults: the smallest size caught, what escapes, which requirement that proves, the report."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
-from rig.prove.faults import FAULTS
-from rig.prove.prove import fitting, healthy, prove
+from rig.prove.faults import about
+from rig.prove.proof import Proof, Proven, judged_by
+from rig.prove.prove import faults_for, smallest_caught
+from rig.prove.trying import Missed, Trial, Tried
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "fixtures/simulated.bench.toml"
@@ -47,33 +49,118 @@ def plan_file(tmp_path):
 
 
 @pytest.fixture
-def fault():
-    return lambda name: next(fault for fault in FAULTS if fault.name == name)
+def trial(plan_file):
+    """The plan on the bench of long runs: no flow sensor."""
+    return Trial(load_plan(plan_file), load_bench(ROOT / "fixtures/long.bench.toml"))
 
 
-def test_the_smallest_size_that_is_caught_lies_just_beyond_the_limit(plan_file, fault):
-    plan, bench = load_plan(plan_file), load_bench(BENCH)
-    assert healthy(plan, bench).outcome == "PASS"
-    over = prove(plan, bench, fault("over-infusion"))
-    assert over.smallest is not None
-    assert (over.smallest.size, over.smallest.outcome) == (16.0, "FAIL")
-    assert over.smallest.caught_by == ("flow/mean_error",)
-    assert 12.0 in [tried.size for tried in over.tried if not tried.is_caught]  # inside the limit of 14.5 %
+@pytest.fixture
+def fault(trial):
+    found = {fault.name: fault for fault in faults_for(trial.bench)}
+    return found.__getitem__
 
 
-def test_a_lie_of_the_pump_and_a_lost_cable_are_caught(plan_file, fault):
-    plan, bench = load_plan(plan_file), load_bench(BENCH)
-    stuck = prove(plan, bench, fault("stuck counter")).smallest
-    assert stuck is not None
+def test_the_smallest_size_that_is_caught_lies_just_beyond_the_limit(trial, fault):
+    healthy = trial.healthy()
+    assert healthy.tried.outcome == "PASS"
+    assert healthy.moment_ns == pytest.approx(18_600e9, rel=0.001)  # the middle of the sampling
+    tried = smallest_caught(trial, fault("over-infusion"), healthy.moment_ns)
+    smallest = Proven(fault("over-infusion"), frozenset({"mean_error"}), tried).smallest
+    assert (smallest.size, smallest.outcome, smallest.caught_by) == (16.0, "FAIL", ("flow/mean_error",))
+    below = next(tried for tried in tried if tried.size == 12.0)  # inside the limit of 14.5 %
+    assert (below.is_caught, below.overlooked) == (False, "")
+
+
+def test_what_really_arrived_is_known_where_the_instruments_hide_it(trial, fault):
+    both = [(fault("over-infusion"), 20.0), (fault("balance reads too little"), 15.0)]
+    tried = trial.injured(both, 0, trial.plan.cases, whole=True)
+    assert tried.outcome == "PASS"
+    assert tried.overlooked == "flow, mean: +20 % really arrived"
+    proven = Proven(fault("over-infusion"), frozenset({"mean_error"}), (tried,))
+    assert (proven.state, proven.escape) == ("escaped", tried.overlooked)
+
+
+def test_what_begins_later_begins_while_the_pump_delivers(trial, fault):
+    tried = trial.injured([(fault("silent stall"), 2.0)], round(5 * 3600e9), trial.plan.cases, whole=True)
+    assert tried.outcome == "FAIL"
+    assert Missed("flow", "claimed_delivery", "FAIL") in tried.missed
+
+
+def test_a_lie_of_the_pump_is_caught(trial, fault):
+    (stuck,) = smallest_caught(trial, fault("stuck counter"), 0)
     assert (stuck.outcome, stuck.caught_by) == ("FAIL", ("flow/claimed_delivery",))
 
 
 def test_only_faults_are_tried_that_the_plan_is_about(plan_file):
-    names = [fault.name for fault in fitting(load_plan(plan_file), load_bench(BENCH))]
-    assert "over-infusion" in names
-    assert "ignored lock-out" not in names
-    infusion = fitting(load_plan(plan_file), load_bench(ROOT / "fixtures/infusion.bench.toml"))
-    assert "motor stall" not in [fault.name for fault in infusion]  # it needs the implantable pump
+    plan = load_plan(plan_file)
+    names = {fault.name for fault in faults_for(load_bench(BENCH)) if about(plan.cases, fault)}
+    assert {"over-infusion", "motor stall", "sensor unplugged"} <= names
+    assert (
+        not {"ignored lock-out", "thin air", "late stall alarm", "uneven flow", "line valve sticks"} & names
+    )
+    infusion = {fault.name for fault in faults_for(load_bench(ROOT / "fixtures/infusion.bench.toml"))}
+    assert "motor stall" not in infusion  # it needs the implantable pump
+    assert {"jammed motor", "no occlusion alarm", "pressure unplugged"} <= infusion
+
+
+def test_every_fault_of_a_pump_breaks_something_that_a_shipped_plan_judges():
+    cases = [case for file in (ROOT / "test_plans").glob("*.plan.toml") for case in load_plan(file).cases]
+    for bench in ("simulated", "disturbed", "infusion"):
+        for fault in faults_for(load_bench(ROOT / f"fixtures/{bench}.bench.toml")):
+            assert about(cases, fault), fault.name
+
+
+PASSED, FAILED = Tried(1.0, "PASS", ()), Tried(2.0, "FAIL", (Missed("flow", "mean_error", "FAIL"),))
+NOISE = Tried(2.0, "INCONCLUSIVE", (Missed("flow", "mean_error", "INCONCLUSIVE"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "tried", "hidden", "state"),
+    [
+        ("over-infusion", (), None, "not about"),
+        ("over-infusion", (PASSED, FAILED), None, "caught"),
+        ("over-infusion", (PASSED,), None, "inside the limits"),
+        ("stuck counter", (PASSED,), None, "escaped"),
+        ("motor stall", (PASSED,), None, "escaped"),  # it breaks "alarms", which is no matter of volume
+        ("balance bumped", (PASSED,), None, "borne"),
+        ("balance bumped", (PASSED,), FAILED, "borne"),
+        ("balance bumped", (PASSED,), PASSED, "escaped"),
+    ],
+)
+def test_three_kinds_of_not_caught(trial, fault, name, tried, hidden, state):
+    judged = judged_by(trial.plan.cases, fault(name))
+    assert Proven(fault(name), judged, tried, hidden).state == state
+
+
+@pytest.mark.parametrize(
+    ("tried", "holds", "caught", "not_caught"),
+    [
+        (FAILED, True, ("over-infusion",), ()),
+        (NOISE, False, (), ("over-infusion",)),  # noticed, but nothing says that the requirement is not met
+        (PASSED, False, (), ("over-infusion",)),
+    ],
+)
+def test_a_requirement_needs_a_fault_that_fails_a_criterion_for_it(
+    trial, fault, tried, holds, caught, not_caught
+):
+    proven = Proven(fault("over-infusion"), frozenset({"mean_error"}), (tried,))
+    proof = Proof(trial.plan, trial.bench, PASSED, (proven,), is_whole=True)
+    (covered,) = proof.covered
+    assert (covered.id, covered.caught, covered.not_caught) == ("SRS-017", caught, not_caught)
+    assert proof.holds is holds
+
+
+def test_a_fault_proves_only_the_requirements_that_limit_what_it_broke():
+    plan = load_plan(ROOT / "test_plans/occlusion.plan.toml")
+    bench = load_bench(ROOT / "fixtures/infusion.bench.toml")
+    late = next(fault for fault in faults_for(bench) if fault.name == "late occlusion alarm")
+    missed = (Missed("intermediate-rate", "alarm_pressure", "FAIL"),)
+    proven = Proven(late, judged_by(plan.cases, late), (Tried(95.0, "FAIL", missed),))
+    proof = Proof(plan, bench, PASSED, (proven,), is_whole=True)
+    assert {covered.id: bool(covered.caught) for covered in proof.covered} == {
+        "SRS-111": False, "SRS-112": True, "SRS-113": False, "SRS-120": False,
+    }  # fmt: skip
+    assert not proof.holds
 
 
 def rig(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -94,6 +181,7 @@ def test_what_was_found_is_kept_beside_the_plan_and_goes_into_reports(plan_file,
     page = (folder / "report.html").read_text("utf-8")
     assert "What this plan catches" in page
     assert "under-infusion: delivers less than programmed" in page
+    assert "Requirements and the faults caught by a criterion for them" in page
     assert "not the same file" not in page
     assert rig("verify", folder).returncode == 0
 

@@ -24,8 +24,11 @@ CASES = [
     ("temperature", "fever"),
     pytest.param(("disturbance", "clock"), marks=LONG),
     pytest.param(("temperature", "cold"), marks=LONG),
-    pytest.param(("temperature", "back-pressure"), marks=LONG),
-    pytest.param(("temperature", "suction"), marks=LONG),
+    ("catheter", "occluded"),
+    pytest.param(("temperature", "thin-air"), marks=LONG),
+    pytest.param(("catheter", "back-pressure"), marks=LONG),
+    pytest.param(("catheter", "suction"), marks=LONG),
+    pytest.param(("still", "head-below"), marks=LONG),
 ]
 
 
@@ -118,8 +121,15 @@ FAULTS = [
     (("battery", "falling-voltage"), put(pump__unit__alarms__missing={"ERI"}), {"replacement_voltage"}),
     (("end_of_service", "ninety-days"), put(pump__unit__battery__eos_threshold_mv=2550), {"service_after_replacement"}),
     (("temperature", "fever"), put(fluid__per_k=0.08), {"mean_error"}),
-    (("temperature", "back-pressure"), put(fluid__per_kpa=0.015), {"mean_error"}),
-    (("temperature", "back-pressure"), put(fluid__leak=0.25), {"mean_error"}),
+    (("temperature", "thin-air"), put(fluid__per_thinner_air_kpa=0.01), {"mean_error"}),
+    (("catheter", "back-pressure"), put(fluid__per_kpa=0.015), {"mean_error"}),
+    (("catheter", "back-pressure"), put(fluid__leak=0.25), {"mean_error"}),
+    (("catheter", "occluded"), put(fluid__compliance_nl_kpa=2000.0), {"released_volume"}),
+    (("still", "head-above"), put(fluid__siphon_nl_h_kpa=30.0), {"flow_at_rest"}),
+    (("still", "head-below"), put(fluid__siphon_nl_h_kpa=30.0), {"flow_at_rest"}),
+    (("disturbance", "power-lost"), put(pump__unit__resumes_at=0.95), {"program"}),
+    (("disturbance", "reset-by-command"), put(pump__unit__keeps_after_command=True), {"program"}),
+    (("end_of_service", "ninety-days"), put(pump__unit__alarms__missing={"ERI"}), {"service_after_replacement"}),
 ]  # fmt: skip
 
 
@@ -129,3 +139,38 @@ def test_a_fault_is_caught_by_just_its_criteria(judged, case, fault, failing):
     found = {name for name, verdict in result.verdicts.items() if verdict == "FAIL"}
     assert found == failing, (result.case["criteria"], result.case["message"])
     assert result.case["outcome"] == "FAIL"
+
+
+def stuck_balance(channel):
+    """From the middle of the run that shows that the balance sees what the pump delivers."""
+    channel.fluid.clock.call_at(round(5.0 * H), lambda: setattr(channel.balance, "stuck", True))
+
+
+def stuck_while_the_line_is_closed(channel):
+    channel.fluid.clock.call_at(round(1.1 * H), lambda: setattr(channel.balance, "stuck", True))
+
+
+def meter_reads_half(channel):
+    meter = channel.devices["current"].input
+    true = meter.load
+    meter.load = lambda: true() / 2
+
+
+@pytest.mark.parametrize(
+    ("case", "fault", "undecided", "words"),
+    [
+        (("still", "after-a-stop"), stuck_balance, "flow_at_rest", "a balance that stands still"),
+        (
+            ("occlusion", "intermediate-rate"),
+            stuck_while_the_line_is_closed,
+            "released_volume",
+            "the line held",
+        ),
+        (("battery", "current-by-mode"), meter_reads_half, "current_stopped", "the meters do not agree"),
+    ],
+)
+def test_an_instrument_that_would_hide_a_fault_decides_nothing(judged, case, fault, undecided, words):
+    result = judged(*case, fault, bench=bench_of(case[0]))
+    assert result.verdicts[undecided] == "INCONCLUSIVE", (result.case["criteria"], result.case["message"])
+    assert words in result.reason(undecided)
+    assert result.case["outcome"] == "INCONCLUSIVE"
