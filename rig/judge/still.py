@@ -22,7 +22,7 @@ from rig.judge.witnesses import stall_flags
 from rig.record.case_data import CaseData
 
 S_PER_H = 3600.0
-SEEN_WITHIN = 0.5  # of what the pump was told to deliver
+SEEN_AT_LEAST = 0.5  # of what the pump was told to deliver
 
 
 def find_still(
@@ -75,7 +75,7 @@ def _unseen(data: CaseData, case: StillCase, weighing: Weighing) -> str:
         inside = (data.mass.t_ns >= span_ns[0]) & (data.mass.t_ns <= span_ns[1])
         seen_g = data.mass.mass_g[inside]
         seen_ml = float(seen_g[-1] - seen_g[0]) * weighing.volume_per_display_ml_g if len(seen_g) > 1 else 0.0
-        if abs(seen_ml - expected_ml) > SEEN_WITHIN * expected_ml:
+        if abs(seen_ml) < SEEN_AT_LEAST * expected_ml:
             return (
                 f"{which} the rest the balance saw {seen_ml:.3g} mL of {expected_ml:.3g} mL delivered: a balance that "
                 "stands still, or a line that is closed, shows no flow at rest either"
