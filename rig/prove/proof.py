@@ -14,7 +14,7 @@ from rig.judge.trace import limits_criterion
 from rig.prove.fault import DELIVERY, Fault
 from rig.prove.faults import broken_by
 from rig.prove.trying import PORTIONS, Tried
-from rig.record.proof_file import SCHEMA
+from rig.record.proof_file import SCHEMA, content_sha256
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,12 @@ def as_json(proof: Proof) -> dict[str, Any]:
     """What a run folder and a report keep of it."""
     return {
         "schema": SCHEMA,
-        "plan": {"id": proof.plan.id, "revision": proof.plan.revision, "sha256": proof.plan.source.sha256},
-        "bench": {"id": proof.bench.id, "sha256": proof.bench.source.sha256},
+        "plan": {
+            "id": proof.plan.id,
+            "revision": proof.plan.revision,
+            "content_sha256": _content(proof.plan),
+        },
+        "bench": {"id": proof.bench.id, "content_sha256": _content(proof.bench)},
         "healthy": proof.healthy.outcome,
         "holds": proof.holds,
         "faults": [_fault(each) for each in proof.proven],
@@ -147,6 +151,10 @@ def as_json(proof: Proof) -> dict[str, Any]:
             for each in proof.covered
         ],
     }
+
+
+def _content(of: Plan | BenchFile) -> str:
+    return content_sha256(of.source.text)
 
 
 def _fault(each: Proven) -> dict[str, Any]:

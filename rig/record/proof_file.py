@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,12 @@ def keep_beside(plan_path: Path, proof: dict[str, Any]) -> None:
     """Put the proof beside its plan, for the runs to come."""
     text = json.dumps(proof, indent=1, ensure_ascii=False) + "\n"
     proof_beside(plan_path).write_text(text, encoding="utf-8")
+
+
+def content_sha256(toml_text: str) -> str:
+    """Of what a plan or bench says, whatever its comments and its layout: in hex."""
+    told = json.dumps(tomllib.loads(toml_text), sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def keep_proof(run_path: Path, plan_path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.record.proof_file import proof_of
+from rig.record.proof_file import content_sha256, proof_of
 from rig.report import blocks
 from rig.report.blocks import Block, Cell
 from rig.report.numbers import number
@@ -66,8 +66,9 @@ def _basis(sources: Sources, proof: Results) -> str:
     plan, bench = proof.get("plan") or {}, proof.get("bench") or {}
     words = f"Found with revision {plan.get('revision')} on bench {bench.get('id')}. "
     words += f"The healthy unit: {proof.get('healthy')}."
-    if plan.get("sha256") != (sources.results.get("plan") or {}).get("sha256"):
-        words += " The plan of this run is not the same file: the table may not hold for it."
+    kept = content_sha256((sources.run.path / "plan.toml").read_text(encoding="utf-8"))
+    if plan.get("content_sha256") != kept:
+        words += " The plan of this run does not say the same: the table may not hold for it."
     return words
 
 

@@ -18,7 +18,7 @@ from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
 from rig.prove.proof import as_json
 from rig.prove.prove import faults_for, prove
-from rig.record.proof_file import keep_beside, proof_beside
+from rig.record.proof_file import content_sha256, keep_beside, proof_beside
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reference/fault-catching.md"
@@ -38,11 +38,11 @@ def kept(plan: Path) -> dict[str, Any] | None:
 
 def is_of_today(proof: dict[str, Any], plan: Path) -> bool:
     """Whether plan, bench and faults are what they were when it was written."""
-    bench = load_bench(bench_of(plan))
-    names = [fault.name for fault in faults_for(bench)]
+    bench = bench_of(plan)
+    names = [fault.name for fault in faults_for(load_bench(bench))]
     return (
-        proof["plan"]["sha256"] == load_plan(plan).source.sha256
-        and proof["bench"]["sha256"] == bench.source.sha256
+        proof["plan"]["content_sha256"] == content_sha256(plan.read_text("utf-8"))
+        and proof["bench"]["content_sha256"] == content_sha256(bench.read_text("utf-8"))
         and [fault["name"] for fault in proof["faults"]] == names
     )
 

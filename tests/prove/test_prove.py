@@ -182,7 +182,7 @@ def test_what_was_found_is_kept_beside_the_plan_and_goes_into_reports(plan_file,
     assert "What this plan catches" in page
     assert "under-infusion: delivers less than programmed" in page
     assert "Requirements and the faults caught by a criterion for them" in page
-    assert "not the same file" not in page
+    assert "does not say the same" not in page
     assert rig("verify", folder).returncode == 0
 
 
