@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from rig.definitions.bench_file import load_bench
-from rig.definitions.plan_file import load_plan
 from rig.prove.proof import as_json
 from rig.prove.prove import faults_for, prove
 from rig.record.proof_file import content_sha256, keep_beside, proof_beside
