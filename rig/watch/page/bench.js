@@ -1,7 +1,7 @@
 // The bench at a glance: the run, its units, its criteria, what happened.
 
 import {ordered} from "./curves.js";
-import {badge, byId, digits, left, levelOf, make, moment, say, setZero, show, span, words} from "./elements.js";
+import {badge, byId, digits, heading, left, levelOf, make, moment, say, setZero, show, span, words} from "./elements.js";
 
 const EVENTS_SHOWN = 200;
 const STATES = {
@@ -137,7 +137,7 @@ export class Bench {
   drawCriteria() {
     const decided = this.units.flatMap((unit) => unit.verdicts.map((row) => ({...row, serial: unit.serial, soFar: false})));
     const rows = [...this.soFar.map((row) => ({...row, soFar: true})), ...decided.reverse()];
-    const head = make("thead", {}, make("tr", {}, ...["Unit", "Case", "Criterion", "Verdict", "Value", "Limit"].map((text) => make("th", {scope: "col"}, text))));
+    const head = heading("Unit", "Case", "Criterion", "Verdict", "Value", "Limit");
     const lines = rows.map((row) => {
       const spread = row.expanded_uncertainty === null ? "" : ` ± ${digits(row.expanded_uncertainty, 2)}`;
       const value = row.value === null ? "" : `${digits(row.value)}${spread} ${row.unit}`;

@@ -13,6 +13,9 @@ export function make(tag, attributes = {}, ...children) {
 /** Somebody's words, whose direction stays their own. */
 export const words = (text) => make("bdi", {}, String(text ?? ""));
 
+/** The head of a table. */
+export const heading = (...titles) => make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", {scope: "col"}, title))));
+
 export const byId = (id) => document.getElementById(id);
 
 /** Only what is other is touched: a screen reader hears nothing twice, and the page is not laid out anew. */

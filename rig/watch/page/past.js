@@ -1,6 +1,6 @@
 // What was: past runs with their reports, and what rig doctor found last.
 
-import {badge, byId, make, say, span, words} from "./elements.js";
+import {badge, byId, heading, make, say, span, words} from "./elements.js";
 
 export class Past {
   /** `lookAt(name)`: show a run on the bench view. */
@@ -15,7 +15,7 @@ export class Past {
   async loadRuns() {
     const runs = await fetched(`/api/runs?words=${encodeURIComponent(byId("words").value)}`);
     say(byId("found"), `${runs.length}${runs.length === 200 ? " newest" : ""} runs found`);
-    const head = make("thead", {}, make("tr", {}, ...["Begun (UTC)", "Plan", "Bench", "Outcome", "Operator", "Files", ""].map((text) => make("th", {scope: "col"}, text))));
+    const head = heading("Begun (UTC)", "Plan", "Bench", "Outcome", "Operator", "Files", "Look at it");
     byId("runs").replaceChildren(...(runs.length ? [head, make("tbody", {}, ...runs.map((run) => this.row(run)))] : []));
   }
 
@@ -45,7 +45,7 @@ function examination(told) {
     const cells = [make("span", {class: `badge ${level}`}, word), words(`${each.owner} ${each.role}`), words(each.told || each.driver), make("div", {}, ...findings)];
     return make("tr", {}, ...cells.map((cell) => make("td", {}, cell)));
   });
-  const head = make("thead", {}, make("tr", {}, ...["", "Instrument", "Says it is", "Found"].map((text) => make("th", {scope: "col"}, text || make("span", {class: "unseen"}, "Verdict")))));
+  const head = heading("Verdict", "Instrument", "Says it is", "Found");
   const table = make("div", {class: "scrolls", tabindex: 0, role: "region", "aria-label": `Examination of ${told.bench}`}, make("table", {}, head, make("tbody", {}, ...rows)));
   return make("div", {}, make("h3", {}, words(told.bench), ` ${age} ago`), table);
 }
