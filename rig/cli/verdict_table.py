@@ -16,6 +16,8 @@ def print_verdicts(folder: Path, results: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from rig.report.plain_text import visible
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
@@ -40,7 +42,7 @@ def print_verdicts(folder: Path, results: dict[str, Any]) -> None:
             )
     console.print(table)
     for line in _in_words(results):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(visible(line)), soft_wrap=True)
     console.print(f"outcome  [bold {MARKS.get(results['outcome'], 'red')}]{results['outcome']}[/]")
     console.print(Text(f"evidence {folder}"), soft_wrap=True)
     console.print(Text(f"report   {folder / 'report.html'}"), soft_wrap=True)
