@@ -43,14 +43,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-k", metavar="EXPR", dest="select", help="only cases, units, criteria matching this")
     parser.add_argument("--operator", metavar="NAME", help="who is named in the record (default: login name)")
+    parser.add_argument(
+        "--quarantine", metavar="FILE", type=Path, help="known failures that do not fail the night (TOML)"
+    )
+    parser.add_argument(
+        "--summary",
+        metavar="FILE",
+        type=Path,
+        help="add the runs in Markdown to this file, such as $GITHUB_STEP_SUMMARY",
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
     from rig.cli.check import checked
+    from rig.definitions.quarantine_file import load_quarantine
 
     _check_options(args)
     _, _, warnings = checked(args.plans, args.bench)
+    if args.quarantine is not None:
+        load_quarantine(args.quarantine)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as scratch, as_file(files("rig.run") / "pytest.ini") as ini:
@@ -59,13 +71,29 @@ def run(args: argparse.Namespace) -> int:
         summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
     runs = [(Path(folder), _results(Path(folder))) for folder in summary.get("folders", [])]
     exit_status = _exit_status(status, summary, [results for _, results in runs])
-    for trouble in summary.get("errors", []):
+    if args.summary is not None:
+        _add_summary(args.summary, [results for _, results in runs], exit_status, summary.get("errors", []))
+    for trouble in [*summary.get("errors", []), *summary.get("quarantine", [])]:
         print(f"rig run: {trouble}", file=sys.stderr)
     if not summary and exit_status == EXIT_RIG_FAILED:
         print(f"rig run: the run ended early, pytest's exit status is {status}", file=sys.stderr)
     with _output_that_may_be_gone():
         _tell(args, runs, exit_status)
     return exit_status
+
+
+def _add_summary(path: Path, runs: list[dict[str, Any]], exit_status: int, errors: list[str]) -> None:
+    """At the end of what is in the file already. A rig that came to no run at all is one notice."""
+    from rig.report.summary import notice, summary_of
+
+    texts = [summary_of(results) for results in runs]
+    if not runs or (errors and exit_status == EXIT_RIG_FAILED):
+        texts.insert(0, notice(exit_status, errors))
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n".join(texts))
+    except OSError as error:
+        print(f"rig run: {path}: no summary could be written: {error.strerror or error}", file=sys.stderr)
 
 
 def _tell(args: argparse.Namespace, runs: list[tuple[Path, dict[str, Any]]], exit_status: int) -> None:
@@ -103,6 +131,7 @@ def _pytest_command(args: argparse.Namespace, ini: Path, summary: Path) -> list[
     command = [sys.executable, "-P", "-m", "pytest", *(str(plan.absolute()) for plan in args.plans)]
     command += [f"--bench={args.bench}", f"--runs={args.runs}", f"--rig-summary={summary}"]
     command += [f"--operator={args.operator}"] if args.operator else []
+    command += [f"--quarantine={args.quarantine}"] if args.quarantine else []
     command += [f"-k{args.select}"] if args.select else []
     command += ["-c", str(ini), f"--rootdir={Path.cwd()}", "--noconftest", "--capture=no", "--assert=plain"]
     command += ["-p", "rig.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
@@ -169,10 +198,10 @@ def _exit_status(pytest_status: int, summary: dict[str, Any], runs: list[dict[st
     outcomes = {results["outcome"] for results in runs}
     if "ABORTED" in outcomes or pytest_status == EXIT_ABORTED:
         return EXIT_ABORTED
-    if (
-        not runs
-        or "ERROR" in outcomes
-        or any(case["outcome"] == "ERROR" for run in runs for case in run["cases"])
-    ):
+    cases = {case["outcome"] for results in runs for case in results["cases"]}
+    if not runs or "ERROR" in outcomes | cases:
         return EXIT_RIG_FAILED
-    return EXIT_ALL_PASS if outcomes == {"PASS"} else EXIT_NOT_ALL_PASS
+    from rig.judge.quarantine import all_fine
+
+    is_fine = all(all_fine(results) for results in runs) and not summary.get("quarantine")
+    return EXIT_ALL_PASS if is_fine else EXIT_NOT_ALL_PASS

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rig.judge.quarantine import quarantined
+
 MARKS = {"PASS": "green", "CONDITIONAL_PASS": "yellow", "INCONCLUSIVE": "yellow"}
 WIDTH_WITHOUT_TERMINAL = 120
 
@@ -72,7 +74,10 @@ def _value(criterion: dict[str, Any]) -> str:
 
 def _in_words(results: dict[str, Any]) -> list[str]:
     """Each case that did not pass, with the reasons; a criterion without one speaks by its figures."""
-    lines = []
+    known = quarantined(results)
+    lines = [
+        f"quarantined until {entry['expires']} ({entry['owner']}): {name}" for name, entry in known.items()
+    ]
     for case in results["cases"]:
         if case["outcome"] == "PASS":
             continue

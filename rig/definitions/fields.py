@@ -23,6 +23,8 @@ from rig.quantities import KINDS, parse
 # An error of this type carries a finished message; see rig.definitions.tables.
 OWN_ERROR = "definition"
 
+PUMP_KINDS = ("implantable", "ambulatory", "syringe", "volumetric")  # ISO 14708-4, IEC 60601-2-24
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_ID = 64  # ids become file names
 IDENT_RULE = "a name has up to 64 letters A-Z a-z, digits and . _ -, and begins with a letter or digit"
@@ -261,6 +263,7 @@ Ident = Annotated[str, _IDENT]
 Idents = Annotated[tuple[str, ...], _list_of(_IDENT)]
 Weekdays = Annotated[tuple[str, ...], _list_of(Written(_weekday, schema={"enum": list(WEEKDAYS)}))]
 LinesOfText = Annotated[tuple[str, ...], _list_of(_LINE)]
+Kinds = Annotated[tuple[str, ...], _list_of(one_of(*PUMP_KINDS))]
 Paths = Annotated[tuple[str, ...], Written(_paths, schema={"anyOf": [_LINE.schema, _list_of(_LINE).schema]})]
 # TOML has dates of its own; editors check them as texts of this format.
 TomlDate = Annotated[datetime.date, Written(_date, schema={"type": "string", "format": "date"})]

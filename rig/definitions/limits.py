@@ -6,6 +6,7 @@ Four forms: ``within 14.5 %`` (the same to both sides of zero), ``between -10 % 
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -84,6 +85,31 @@ def parse_limit(text: str, kind: str = "percent", forms: tuple[Form, ...] = ALL_
     raise DefinitionError(
         f"'{text}' is not a limit that can stand here", hint=f"limits are written {written_as}"
     )
+
+
+def limit_on(text: str, unit: str) -> tuple[Limit, float]:
+    """A limit on values that are stated in ``unit``, and the factor from that to the limit's own unit.
+
+    Raises DefinitionError, without a place, for an unknown unit and a limit on another kind of quantity.
+    """
+    problem: DefinitionError | None = None
+    for kind in kinds_of(unit):
+        try:
+            return parse_limit(text, kind), float(KINDS[kind].units[unit])
+        except DefinitionError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def kinds_of(unit: str) -> list[str]:
+    """The kinds of quantity that can be stated in ``unit``. Raises DefinitionError, without a place, if none can."""
+    kinds = [kind for kind, known in KINDS.items() if unit in known.units]
+    if not kinds:
+        every = sorted({known for kind in KINDS.values() for known in kind.units})
+        close = difflib.get_close_matches(unit, every, n=3) or ["mL", "mL/h", "%", "s"]
+        raise DefinitionError(f"the unit '{unit}' is unknown", hint=f"such as {', '.join(close)}")
+    return kinds
 
 
 def trumpet_name(window_s: float) -> str:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import Field
 
+from rig.definitions.case_common import CommonCase
 from rig.definitions.cases import PROCEDURES, Case
-from rig.definitions.fields import Ident, LineOfText, Paths, ShareOfUnitsPct, TemperatureC, Text, Truth, shown
+from rig.definitions.fields import (
+    Ident,
+    Kinds,
+    LineOfText,
+    Paths,
+    ShareOfUnitsPct,
+    TemperatureC,
+    Text,
+    Truth,
+    shown,
+)
+from rig.definitions.python_case import PYTHON, PythonCase
 from rig.definitions.requirement_set import RequirementSet
 from rig.definitions.requirements import load_requirements
 from rig.definitions.tables import Problems, Table, check_keys, read_table
@@ -21,6 +34,8 @@ USUAL_REFERENCE_TEMPERATURE_C = 20.0
 
 
 RUN_FOLDER_REQUIREMENTS = "requirements"  # folder in a run folder
+# A run folder also has the plans that were made from Python files; nobody writes such cases.
+WITH_PYTHON: dict[str, type[CommonCase]] = {**PROCEDURES, PYTHON: PythonCase}
 
 
 class PlanTable(Table):
@@ -41,6 +56,11 @@ class PlanTable(Table):
         description="temperature at which volumes are stated",
         examples=['"37 degC"'],
     )
+    pumps: Kinds = Field(
+        (),
+        description="kinds of pump it is for, as `kind` of their profiles; elsewhere `pytest` on a folder skips it",
+        examples=['["implantable"]'],
+    )
     unattended: Truth = Field(False, description="nobody is near while it runs", examples=["true"])
     sample_size: Text = Field(
         "", description="why so many units are tested: the rationale of the sample size"
@@ -60,7 +80,8 @@ class PlanTable(Table):
 class Plan:
     """A whole plan. ``reference_temperature_c``: temperature for which volumes are stated (20 if unsaid).
 
-    ``requirements``: the sets it names, read.
+    ``requirements``: the sets it names, read. ``pumps``: kinds it is for (empty: any). ``python_files``: of a Python
+    plan, its source, by name.
     """
 
     id: str
@@ -75,6 +96,8 @@ class Plan:
     cases: tuple[Case, ...]
     source: TomlSource = field(repr=False, compare=False)
     requirements: tuple[RequirementSet, ...] = field(default=(), repr=False, compare=False)
+    pumps: tuple[str, ...] = ()
+    python_files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def case(self, case_id: str) -> Case:
         """The case with this id. Raises KeyError."""
@@ -87,21 +110,25 @@ def load_plan(path: Path | str) -> Plan:
     Raises DefinitionError with every problem found.
     """
     source = read_source(path)
-    return _plan(source, source.path.parent)
+    return plan_from_source(source, source.path.parent)
 
 
 def plan_from_folder(run_folder: Path) -> Plan:
     """The plan of a run as its folder keeps it: ``plan.toml`` and the requirement sets in ``requirements/``."""
-    return _plan(read_source(run_folder / "plan.toml"), run_folder / RUN_FOLDER_REQUIREMENTS)
+    source = read_source(run_folder / "plan.toml")
+    return plan_from_source(source, run_folder / RUN_FOLDER_REQUIREMENTS, WITH_PYTHON)
 
 
 def plan_from_text(text: str, name: str) -> Plan:
     """As :func:`load_plan`, from a text; ``name`` stands for the file in messages."""
     source = source_from_bytes(text.encode("utf-8"), Path(name))
-    return _plan(source, source.path.parent)
+    return plan_from_source(source, source.path.parent)
 
 
-def _plan(source: TomlSource, requirements_in: Path) -> Plan:
+def plan_from_source(
+    source: TomlSource, requirements_in: Path, procedures: Mapping[str, type[CommonCase]] = PROCEDURES
+) -> Plan:
+    """The plan in a source already read; its requirement sets lie in ``requirements_in``. Raises DefinitionError."""
     problems = Problems(source)
     check_keys(source.data, ("plan", "case"), (), problems)
     header = None
@@ -109,7 +136,7 @@ def _plan(source: TomlSource, requirements_in: Path) -> Plan:
         header = read_table(PlanTable, source.data["plan"], ("plan",), problems)
     else:
         problems.add((), "the table [plan] is missing", 'it begins a plan: [plan], then id = "..."')
-    cases = _cases(source.data.get("case"), problems)
+    cases = _cases(source.data.get("case"), procedures, problems)
     sets = _requirements(header, requirements_in, problems)
     problems.raise_if_any()
     if header is None:
@@ -127,6 +154,7 @@ def _plan(source: TomlSource, requirements_in: Path) -> Plan:
         cases,
         source,
         sets,
+        header.pumps,
     )
 
 
@@ -141,7 +169,7 @@ def _requirements(header: PlanTable | None, folder: Path, problems: Problems) ->
         return ()
 
 
-def _cases(items: object, problems: Problems) -> tuple[Case, ...]:
+def _cases(items: object, procedures: Mapping[str, type[CommonCase]], problems: Problems) -> tuple[Case, ...]:
     if isinstance(items, dict):
         problems.add(("case",), "a case is written with double brackets", "write [[case]]")
         return ()
@@ -152,7 +180,7 @@ def _cases(items: object, problems: Problems) -> tuple[Case, ...]:
     first_with: dict[str, int | None] = {}
     for index, item in enumerate(items):
         path: KeyPath = ("case", index)
-        case = _case(item, path, problems)
+        case = _case(item, path, procedures, problems)
         if case is not None:
             cases.append(case)
         name = item.get("id") if isinstance(item, dict) else None
@@ -166,18 +194,20 @@ def _cases(items: object, problems: Problems) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _case(item: object, path: KeyPath, problems: Problems) -> Case | None:
+def _case(
+    item: object, path: KeyPath, procedures: Mapping[str, type[CommonCase]], problems: Problems
+) -> Case | None:
     if not isinstance(item, dict):
         problems.add(path, f"a table is needed here, not {shown(item)}", "a case begins with [[case]]")
         return None
-    known = ", ".join(PROCEDURES)
+    known = ", ".join(procedures)
     if "procedure" not in item:
         problems.add((*path, "procedure"), "the key 'procedure' is missing", f"one of: {known}")
         return None
     name = item["procedure"]
-    if not isinstance(name, str) or name not in PROCEDURES:
-        close = difflib.get_close_matches(str(name), PROCEDURES, n=1)
+    if not isinstance(name, str) or name not in procedures:
+        close = difflib.get_close_matches(str(name), procedures, n=1)
         hint = f"did you mean '{close[0]}'? known: {known}" if close else f"known: {known}"
         problems.add((*path, "procedure"), f"the procedure {shown(name)} is unknown", hint)
         return None
-    return read_table(PROCEDURES[name], item, path, problems)
+    return read_table(procedures[name], item, path, problems)

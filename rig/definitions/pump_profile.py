@@ -9,7 +9,7 @@ from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Field
 
-from rig.definitions.fields import LineOfText, PositivePercent, RateMlH, Text, VolumeMl, one_of
+from rig.definitions.fields import PUMP_KINDS, LineOfText, PositivePercent, RateMlH, Text, VolumeMl, one_of
 from rig.definitions.tables import Contradiction, Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
 
@@ -25,6 +25,11 @@ class PumpTable(Table):
     maker: LineOfText = Field(description="who makes it", examples=['"Infusion Rig"'])
     mechanism: Annotated[str, one_of(*MECHANISMS)] = Field(
         description="how it drives the fluid", examples=['"peristaltic"']
+    )
+    kind: Annotated[str, one_of(*PUMP_KINDS)] = Field(
+        "",
+        description="what it is by the standards' names; plans can be for some kinds only",
+        examples=['"implantable"'],
     )
     rate_min_ml_h: RateMlH = Field(alias="rate_min", description="lowest rate", examples=['"0.048 mL/day"'])
     rate_max_ml_h: RateMlH = Field(alias="rate_max", description="highest rate", examples=['"24 mL/day"'])
@@ -83,6 +88,7 @@ class PumpProfile:
     safe_state: SafeState
     notes: str
     source: TomlSource = field(repr=False, compare=False)
+    kind: str = ""  # unsaid
 
 
 def load_profile(path: Path | str) -> PumpProfile:

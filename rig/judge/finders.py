@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rig.definitions.bench_file import BenchFile, UnitFile
+from rig.definitions.python_case import PYTHON
 from rig.judge.battery import find_battery
 from rig.judge.bolus import find_bolus
 from rig.judge.disturbance import find_disturbance
@@ -17,6 +18,7 @@ from rig.judge.occlusion import find_occlusion
 from rig.judge.patient_bolus import find_patient_bolus
 from rig.judge.periodic_bolus import find_periodic_bolus
 from rig.judge.priming import find_priming
+from rig.judge.python import find_python
 from rig.judge.refill_cycle import find_refill_cycle
 from rig.judge.still import find_still
 from rig.record.case_data import CaseData
@@ -37,4 +39,5 @@ FINDERS: dict[str, Finder] = {
     "still": find_still,
     "disturbance": find_disturbance,
     "battery": find_battery,
+    PYTHON: find_python,
 }

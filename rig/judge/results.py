@@ -28,6 +28,8 @@ from rig.judge.findings import (
     time_text,
 )
 from rig.judge.population import population
+from rig.judge.python import recorded_case, with_recorded_criteria
+from rig.judge.quarantine import quarantine_of
 from rig.judge.trace import requirement_row, trace
 from rig.judge.verdicts import ACCEPTED, capability_flags, verdict_on, without_value
 from rig.judge.weighing import FLOW_WHILE_STOPPED
@@ -43,6 +45,7 @@ ENDED = {
     "error": Outcome.ERROR,
     "unfinished": Outcome.ERROR,
     "aborted": Outcome.ABORTED,
+    "skipped": Outcome.SKIPPED,
 }
 
 
@@ -53,6 +56,7 @@ def judge(run: RunRecord, plan: Plan, bench: BenchFile) -> Result:
     A case that was not begun on a unit is left out. The run's outcome is the worst of its cases, and
     ABORTED or ERROR if the run itself ended so or its record has no end.
     """
+    plan = with_recorded_criteria(plan, run)
     cases = [
         judge_case(data, case, unit, run, bench, plan)
         for case in plan.cases
@@ -84,6 +88,7 @@ def judge(run: RunRecord, plan: Plan, bench: BenchFile) -> Result:
             "cases": cases,
             "population": population(plan, units, cases),
             **_requirements(run, plan, cases),
+            "quarantine": quarantine_of(run, plan.id, cases),
         }
     )
     return result
@@ -116,6 +121,7 @@ def judge_case(
     """One entry of ``cases`` in results.json, JSON-able: what one case on one unit showed, and the
     verdicts.
     """
+    case = recorded_case(case, [data])
     reference_c = getattr(case, "bath_temperature_c", None) or plan.reference_temperature_c
     found = FINDERS[case.procedure](data, case, unit, bench, reference_c)
     seen = {(flag.name, flag.start_ns) for flag in found.flags}

@@ -142,21 +142,23 @@ class Watch:
         """Wait for ``duration_s`` without weighing, watching flow sensor and pump."""
         self.rest_until(self.clock.now_ns() + ns_from_s(duration_s))
 
-    def weigh_for(self, duration_s: float, every_s: float, since_ns: int | None = None) -> None:
+    def weigh_for(self, duration_s: float, every_s: float, since_ns: int | None = None) -> list[MassReading]:
         """Weigh at once and then every ``every_s`` up to and including the end: ``duration_s/every_s + 1`` readings.
 
         Instants are counted from the beginning, so that lateness of one reading does not shift the next. A step that
         began at ``since_ns`` and was interrupted goes on at the next of its instants.
         """
         start_ns = self.clock.now_ns() if since_ns is None else since_ns
+        weighed = []
         for index in range(round(duration_s / every_s) + 1):
             at_ns = start_ns + ns_from_s(index * every_s)
             if since_ns is not None and at_ns < self.clock.now_ns():
                 continue
             self.rest_until(at_ns)
-            self.weigh()
+            weighed.append(self.weigh())
         self.drain_flow()
         self.ask_pump()
+        return weighed
 
     def rest_until(self, t_ns: int) -> None:
         """As :meth:`rest`, until an instant of the clock."""

@@ -90,7 +90,7 @@ class CaseData:
     procedure: str
     started_ns: int
     finished_ns: int
-    ended: str  # "completed", "error", "aborted", "refused"; "unfinished" when the record stops before
+    ended: str  # "completed", "error", "aborted", "refused", "skipped"; "unfinished" when the record stops before
     message: str
     steps: tuple[Step, ...]
     mass: MassSeries
@@ -108,6 +108,8 @@ class CaseData:
     pump_clocks: tuple[Record, ...] = ()
     patient_requests: tuple[Record, ...] = ()
     commands: tuple[Record, ...] = ()
+    measured: tuple[Record, ...] = ()
+    failed_assertions: tuple[Record, ...] = ()
 
     def step(self, name: str) -> Step | None:
         """The step of that name, if the case came that far."""

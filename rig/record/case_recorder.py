@@ -178,6 +178,31 @@ class CaseRecorder:
             end_t_ns=self._since_start(end_ns),
         )
 
+    def measured(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        expanded_uncertainty: float,
+        coverage_factor: float,
+        limit: str | None,
+    ) -> None:
+        """A result that a Python plan states, in ``unit``; judged against ``limit`` (as plans write it), if any."""
+        self.append(
+            "measured",
+            durable=True,
+            name=name,
+            value=value,
+            unit_of_value=unit,
+            expanded_uncertainty=expanded_uncertainty,
+            coverage_factor=coverage_factor,
+            limit=limit,
+        )
+
+    def failed_assertion(self, message: str) -> None:
+        """A Python plan found something that is not as it asserts."""
+        self.append("failed_assertion", durable=True, message=message)
+
     def note(self, text: str) -> None:
         """Free text."""
         self.append("note", durable=True, text=text)

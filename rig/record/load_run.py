@@ -43,6 +43,8 @@ LISTED = (
     "alarm",
     "flag",
     "note",
+    "measured",
+    "failed_assertion",
 )
 AIR, HIGH = 1 << 0, 1 << 1  # bits of the flow sensor's flags
 
@@ -266,6 +268,8 @@ class _CaseBeingRead:
             pump_clocks=tuple(self.lists["pump_clock"]),
             patient_requests=tuple(self.lists["patient_request"]),
             commands=tuple(self.lists["command"]),
+            measured=tuple(self.lists["measured"]),
+            failed_assertions=tuple(self.lists["failed_assertion"]),
             channels=tuple(
                 ChannelSeries(
                     role,

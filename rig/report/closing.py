@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from rig.definitions.python_case import PYTHON
 from rig.report import blocks, wording
 from rig.report.blocks import Block
 from rig.report.numbers import number
@@ -49,7 +50,7 @@ def not_tested(sources: Sources) -> Block:
     items += [
         f"{words.name[:1].upper()}{words.name[1:]}: the plan has no such case."
         for name, words in PROCEDURES.items()
-        if name not in procedures
+        if name not in procedures and name != PYTHON
     ]
     if not any(getattr(case, "bath_temperature_c", None) is not None for case in sources.plan.cases):
         items.append("Other temperatures of the pump: no case sets a bath.")

@@ -36,6 +36,7 @@ def front(sources: Sources) -> list[Block]:
             )
         )
     page += [_identity(sources), *_by_requirement(sources), *_mean_errors(sources)]
+    page += _in_quarantine(sources)
     found = what_went_wrong(sources)
     if found:
         page.append(blocks.section("faults", "What went wrong", [blocks.faults(found)], level=3))
@@ -53,6 +54,27 @@ def front(sources: Sources) -> list[Block]:
             )
         )
     return page
+
+
+def _in_quarantine(sources: Sources) -> list[Block]:
+    """Failures that somebody answers for: they stay failures, here and in the record."""
+    rows: list[list[Cell]] = [
+        [
+            blocks.text(name.split("::", 1)[1].replace("::", " / ")),
+            blocks.text(entry["owner"]),
+            blocks.text(entry["reason"]),
+            blocks.text(f"until {entry['expires']}"),
+        ]
+        for entry in sources.results.get("quarantine") or []
+        for name in entry["covers"]
+    ]
+    if not rows:
+        return []
+    words = "These criteria did not pass. They were put in quarantine before the run; no verdict is changed by it."
+    table = blocks.table(
+        "Failures in quarantine", ["Criterion", "Owner", "Reason", "Quarantine"], rows, [2.2, 1, 2, 1]
+    )
+    return [blocks.section("quarantine", "In quarantine", [blocks.paragraph(words), table], level=3)]
 
 
 def _identity(sources: Sources) -> Block:

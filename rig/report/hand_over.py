@@ -9,6 +9,7 @@ from rig.record.case_data import RunRecord
 from rig.report.build import build_report
 from rig.report.exports import EXPORTS, write_exports, write_ro_crate
 from rig.report.junit import write_junit
+from rig.report.summary import SUMMARY, write_summary
 
 
 def hand_over(run_folder: Path, record: RunRecord, results: dict[str, Any], *, has_room: bool = True) -> None:
@@ -18,6 +19,7 @@ def hand_over(run_folder: Path, record: RunRecord, results: dict[str, Any], *, h
     IntegrityError as :func:`build_report` does.
     """
     write_junit(results, run_folder / EXPORTS / "junit.xml")
+    write_summary(results, run_folder / EXPORTS / SUMMARY)
     if has_room:
         write_exports(run_folder, results)
         build_report(run_folder, record)

@@ -213,4 +213,16 @@ PROCEDURES = {
             SAFE,
         ),
     ),
+    "python": ProcedureWords(
+        "Python test functions",
+        "Each case is a function of the Python file that the run folder keeps in its folder python; what it "
+        "does stands there. It states measured values with their uncertainty, and the rig decides on them.",
+        (
+            IDENTIFIED,
+            "The function commands the pump through the interlock; what it commands, weighs and asks is recorded.",
+            "Each value that it verifies is recorded with its expanded uncertainty and its limit, and judged from the "
+            "record when the function has ended. An assertion that does not hold is a FAIL.",
+            SAFE,
+        ),
+    ),
 }

@@ -25,12 +25,15 @@ GIVEN = (
     "bench.toml",
     "pumps/",
     "requirements/",
+    "python/",
+    "quarantine.toml",
     "reports/",
     "proof.json",
 )  # not made by the run
 KINDS = {
     "plan.toml": "Test plan",
     "bench.toml": "Bench: instruments, addresses, calibration",
+    "quarantine.toml": "Known failures, owners, expiry",
     "journal.jsonl": "Hash-chained record of everything that happened",
     "results.json": "Results and verdicts",
     "report.html": "Verification report",

@@ -89,10 +89,11 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     from rig.definitions.bench_file import bench_from_folder
     from rig.definitions.plan_file import plan_from_folder
     from rig.judge import judge
+    from rig.judge.python import with_recorded_criteria
     from rig.record.load_run import load_run
 
     run = run or load_run(folder)
-    plan, bench = plan_from_folder(folder), bench_from_folder(folder)
+    plan, bench = with_recorded_criteria(plan_from_folder(folder), run), bench_from_folder(folder)
     results_path = folder / "results.json"
     raw = None
     if results_path.exists():
@@ -106,8 +107,10 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         raise IntegrityError(f"{results_path}: its schema is not {SCHEMA}")
     sets = [f"requirements/{name}" for found in plan.requirements for name in found.files]
+    python = sorted(path.relative_to(folder).as_posix() for path in (folder / "python").rglob("*.py"))
     names = [
         "plan.toml",
+        *python,
         "bench.toml",
         *_profiles(folder),
         *sets[:MOST_SET_FILES],

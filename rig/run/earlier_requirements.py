@@ -10,7 +10,7 @@ from rig.definitions.plan_file import Plan, plan_from_folder
 from rig.definitions.requirement_set import RequirementSet
 from rig.errors import DefinitionError
 from rig.judge.requirement_changes import requirement_changes
-from rig.record.requirement_files import REQUIREMENTS
+from rig.record.kept_files import REQUIREMENTS
 
 
 def changes_since_last_run(plan: Plan, runs_dir: Path, own: Path) -> dict[str, Any] | None:

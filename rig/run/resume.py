@@ -17,6 +17,7 @@ from rig.bench.open import Bench, clock_for, open_bench
 from rig.clock.wall import WallClock
 from rig.definitions.bench_file import BenchFile, bench_from_folder
 from rig.definitions.plan_file import Plan, plan_from_folder
+from rig.definitions.python_case import PYTHON
 from rig.errors import Aborted, DefinitionError, IntegrityError, Where
 from rig.record.attestation import attest
 from rig.record.bench_history import BenchHistory
@@ -54,6 +55,12 @@ def resume(path: Path, operator: str, repeat: Collection[str], word: Word) -> Re
     if record.opened["clock"] == "virtual":
         raise DefinitionError(
             "this run was carried out in virtual time: its simulated world ended with its process",
+            Where(str(path)),
+            "close it: rig resume --close",
+        )
+    if any(case.procedure == PYTHON for case in plan.cases):
+        raise DefinitionError(
+            "this is the run of a Python plan: nobody can say what its function had done when it was interrupted",
             Where(str(path)),
             "close it: rig resume --close",
         )

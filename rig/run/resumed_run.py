@@ -150,7 +150,7 @@ class ResumedRun(Run):
         recorder.note(f"interrupted, and taken up again: {goes_on.words}")
         if goes_on.running is not None:
             self.bench.interlocks[unit.serial].took(goes_on.running)
-        return partial(self._to_its_end, case, unit, recorder, goes_on.rest)
+        return partial(self._to_its_end, self._one_case(case, unit, recorder), goes_on.rest)
 
     def _cannot_go_on(
         self, case: Case, unit: UnitUnderTest, recorder: CaseRecorder, why: str, word: Word

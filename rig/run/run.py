@@ -19,26 +19,23 @@ from rig.clock import Clock
 from rig.definitions.bench_file import UnitFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
+from rig.definitions.quarantine_file import QUARANTINE, Quarantine
 from rig.definitions.report_file import load_report_file
-from rig.errors import Aborted, IntegrityError, InterlockTripped, RigError
+from rig.errors import Aborted, IntegrityError, RigError
 from rig.judge import judge, judge_case
 from rig.procedures import PROCEDURES
 from rig.record.bench_history import BenchHistory
 from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
+from rig.record.kept_files import PYTHON_FILES, REQUIREMENTS, keep_files
 from rig.record.keys import bench_key, key_id, spelled
 from rig.record.load_run import RunReading
 from rig.record.proof_file import keep_proof
-from rig.record.report_settings import SETTINGS, keep_report_settings
-from rig.record.requirement_files import keep_requirements
 from rig.record.run_folder import RunFolder, new_run_id
 from rig.run.asking import RecordedAsking, is_asked
 from rig.run.earlier_requirements import changes_since_last_run
 from rig.run.gap import time_zero
 from rig.run.guarding import HeldBench
-from rig.run.standard_error import StandardError
-from rig.safe_state import out_of_safe_state, to_safe_state
-from rig.transport import WireSink
 
 RECORDED_VERSIONS = (
     "infusion-rig",
@@ -50,7 +47,6 @@ RECORDED_VERSIONS = (
     "pyvisa-py",
     "greenlet",
 )
-DECIDES_THE_VERDICT = ("balance",)  # an instrument of these roles without valid calibration: nothing is dosed
 
 CaseResult = dict[str, Any]
 
@@ -66,17 +62,19 @@ class Run:
         operator: str,
         held: HeldBench | None = None,
         chosen: Mapping[str, Sequence[str]] | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         """``held``: who watches over the pumps, where they are not part of this process.
 
         ``chosen``: the units on which each case is to be carried out, by its id, if not all on all.
+        ``quarantine``: which failures are known; it is kept with the record, and changes no verdict.
         """
         self.plan, self.bench = plan, bench
         self._chosen = None if chosen is None else {case: list(serials) for case, serials in chosen.items()}
         self.safe: dict[
             str, bool
         ] = {}  # by unit: whether its safe state was confirmed when it was last asked for
-        self._held = held
+        self._held, self._quarantine = held, quarantine
         self.results: dict[str, Any] | None = None
         settings = load_report_file(Path(SETTINGS))
         self._clock: Clock = bench.clock
@@ -97,7 +95,7 @@ class Run:
         )
         self._reading: RunReading | None = None
         self._case_results: dict[str, dict[str, CaseResult]] = {}
-        self._begun: set[str] = set()
+        self._begun: set[tuple[str, str]] = set()  # cases and units
         self._is_opened = False
         try:
             keep_report_settings(self.folder.path, settings)
@@ -174,9 +172,15 @@ class Run:
             journal.append(
                 "requirements",
                 durable=True,
-                files=keep_requirements(self.path, files),
+                files=keep_files(self.path, REQUIREMENTS, files),
                 changes=changes_since_last_run(plan, self.path.parent, self.path),
             )
+        if plan.python_files:
+            kept = keep_files(self.path, PYTHON_FILES, plan.python_files)
+            journal.append("python_files", durable=True, files=kept)
+        if self._quarantine is not None:
+            keep_files(self.path, ".", {QUARANTINE: self._quarantine.source.text.encode()})
+            journal.append("quarantine", durable=True, **self._quarantine.record)
         keep_proof(self.path, Path(plan.source.path))
         self._is_opened = True
         for instrument in self.bench.instruments:
@@ -189,9 +193,9 @@ class Run:
         return self._case_results.get(case.id, {}).get(serial)
 
     @property
-    def carried_out(self) -> set[str]:
-        """Cases that have a result."""
-        return set(self._case_results)
+    def carried_out(self) -> set[tuple[str, str]]:
+        """Cases that have a result, each with the unit it is of."""
+        return {(case, serial) for case, results in self._case_results.items() for serial in results}
 
     def carry_out(self, case: Case, serials: Sequence[str]) -> dict[str, CaseResult]:
         """Carry out one case on the named units at once; verdicts from the record, and into it.
@@ -200,9 +204,7 @@ class Run:
         pump is in its safe state, if an abort was asked for, and RigError for a case begun before: nothing that
         doses is ever repeated by itself.
         """
-        if case.id in self._begun:
-            raise RigError(f"case '{case.id}' was begun before and has no result; it is not repeated")
-        self._begun.add(case.id)
+        self._note_begun(case, serials)
         units = [self.bench.unit(serial) for serial in serials]
         with self._held.watched() if self._held is not None else nullcontext():
             ends = self._clock.run_all([partial(self._carry_out_on, case, unit) for unit in units])
@@ -211,6 +213,34 @@ class Run:
             if isinstance(end, BaseException):
                 raise end
         return results
+
+    def _note_begun(self, case: Case, serials: Sequence[str]) -> None:
+        again = self._begun.intersection((case.id, serial) for serial in serials)
+        if again:
+            raise RigError(f"case '{case.id}' was begun before and has no result; it is not repeated")
+        self._begun.update((case.id, serial) for serial in serials)
+
+    def begin(self, case: Case, serial: str) -> OneCase:
+        """A case that is carried out by whoever calls this, until :meth:`end`. Raises RigError if it was begun before.
+
+        The pump may be commanded after :meth:`OneCase.begin`.
+        """
+        self._note_begun(case, [serial])
+        one = self._one_case(case, self.bench.unit(serial))
+        one.start()
+        return one
+
+    def refusal(self, serial: str) -> str | None:
+        """Why nothing may be delivered on this unit."""
+        return refusal_of(self._unit_file(serial), self._today)
+
+    def end(
+        self, one: OneCase, problem: BaseException | None, ended: str = "completed", message: str = ""
+    ) -> tuple[CaseResult, BaseException | None]:
+        """The end of what :meth:`begin` began: its result, judged from the record, and what is to be raised on."""
+        passed_on = one.end(problem, ended, message)
+        self.safe[one.unit.serial] = bool(one.is_safe)
+        return self._judged(one.case, [one.unit])[one.unit.serial], passed_on
 
     def _judged(self, case: Case, units: Sequence[UnitUnderTest]) -> dict[str, CaseResult]:
         """The verdicts of a case on these units, from the record and into it."""
@@ -239,81 +269,19 @@ class Run:
 
     def _carry_out_on(self, case: Case, unit: UnitUnderTest, again: str = "") -> None:
         """One case on one unit, in a task of its own, from its start; ``again``: why a second time."""
-        recorder = CaseRecorder(self.folder.journal, case.id, unit.serial, self._started_ns)
-        why = {"again": again} if again else {}
-        recorder.append("case_started", True, procedure=case.procedure, **why)
-        self._to_its_end(
-            case, unit, recorder, lambda: PROCEDURES[case.procedure](unit, case, recorder, self._clock)
-        )
+        one = self._one_case(case, unit)
+        one.start(again)
+        self._to_its_end(one, lambda: PROCEDURES[case.procedure](unit, case, one.recorder, self._clock))
 
-    def _to_its_end(
-        self, case: Case, unit: UnitUnderTest, recorder: CaseRecorder, procedure: Callable[[], None]
-    ) -> None:
-        """Procedure, then the safe state whatever happened, then the end in the record."""
-        started_ns = self._clock.now_ns()
-        ended, message = "completed", ""
-        aborted: BaseException | None = None
-        try:
-            if (refusal := self._refused(unit.serial)) is not None:
-                now_ns = self._clock.now_ns()
-                recorder.flag("calibration_expired", refusal, now_ns, now_ns)
-                ended, message = "refused", refusal
-            else:
-                out_of_safe_state(unit, self._clock)
-                procedure()
-        except Aborted as error:
-            ended, message, aborted = "aborted", str(error), error
-        except InterlockTripped as error:
-            recorder.flag("interlock", str(error), started_ns, self._clock.now_ns())
-            ended, message = "error", str(error)
-        except RigError as error:
-            ended, message = "error", str(error)
-        except (
-            BaseException
-        ) as error:  # our own mistake: the pump still goes to its safe state, then all is told
-            ended, message, aborted = "error", f"{type(error).__name__}: {error}", error
-        try:
-            late = self._leave_safely(unit, message or "end of the case", recorder)
-            self.safe[unit.serial] = True
-            aborted = aborted or late
-        except RigError as error:
-            self.safe[unit.serial] = False
-            unsafe = f"SAFE STATE NOT CONFIRMED: {error}"
-            message = f"{message}; {unsafe}" if message else unsafe
-            ended = "aborted" if ended == "aborted" else "error"
-        if (interlock := self.bench.interlocks.get(unit.serial)) is not None:
-            recorder.append("interlock", False, **interlock.account)
-        recorder.append("case_finished", durable=True, ended=ended, message=message)
-        if aborted is not None:
-            raise aborted
+    def _one_case(self, case: Case, unit: UnitUnderTest, recorder: CaseRecorder | None = None) -> OneCase:
+        recorder = recorder or CaseRecorder(self.folder.journal, case.id, unit.serial, self._started_ns)
+        return OneCase(case, unit, recorder, self._clock, self.bench.interlocks.get(unit.serial))
 
-    @staticmethod
-    def _leave_safely(unit: UnitUnderTest, reason: str, recorder: CaseRecorder) -> Aborted | None:
-        """The safe state, even if the record takes no more: the pump comes first, the complaint second.
-
-        An abort that is asked for in this very moment is told in the middle of it, once: then it is done again, and the
-        abort returned.
-        """
-        late: Aborted | None = None
+    def _to_its_end(self, one: OneCase, procedure: Callable[[], None]) -> None:
         try:
-            recorder.step("safe_state")
+            one.carry_out(procedure, self.refusal(one.unit.serial))
         finally:
-            try:
-                to_safe_state(unit, reason, recorder)
-            except Aborted as error:
-                late = error
-                to_safe_state(unit, reason, recorder)
-        return late
-
-    def _refused(self, serial: str) -> str | None:
-        for instrument in self._unit_file(serial).instruments:
-            until = instrument.calibrated_until
-            if instrument.role in DECIDES_THE_VERDICT and until is not None and until < self._today:
-                return (
-                    f"refused, nothing was delivered: the calibration of the {instrument.role} of unit {serial} "
-                    f"expired on {until.isoformat()}"
-                )
-        return None
+            self.safe[one.unit.serial] = bool(one.is_safe)
 
     def _unit_file(self, serial: str) -> UnitFile:
         return next(unit for unit in self.bench.file.units if unit.serial == serial)

@@ -12,6 +12,7 @@ from rig.bench.open import Bench, clock_for, open_bench
 from rig.definitions.bench_file import BenchFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
+from rig.definitions.quarantine_file import Quarantine
 from rig.errors import Aborted, DefinitionError, RigError, Where
 from rig.run.guarding import HeldBench
 from rig.run.progress import Planned, shown_progress
@@ -31,9 +32,10 @@ class Session:
         serials: Sequence[str],
         planned: Planned | None,
         chosen: Mapping[tuple[Path, str], Sequence[str]] | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
-        """``chosen``: units by plan file and case, if not every case on all."""
-        self._chosen = chosen
+        """``chosen``: units by plan file and case, if not every case on all; ``quarantine``: as for Run."""
+        self._chosen, self._quarantine = chosen, quarantine
         self.bench_file, self._runs_dir, self._operator = bench_file, runs_dir, operator
         self._serials, self._planned = tuple(serials), planned
         self._held: HeldBench | None = None
@@ -62,6 +64,19 @@ class Session:
         """An instrument of the open bench is simulated: nothing here is evidence."""
         return any(instrument.simulated for instrument in self.bench.instruments)
 
+    @property
+    def run_id(self) -> str:
+        """Of the latest run."""
+        return self._runs[-1].run_id if self._runs else ""
+
+    @property
+    def has_error(self) -> bool:
+        """A case of a closed run has no verdict, because the rig or its own code failed."""
+        return any(
+            "ERROR" in (results["outcome"], *(case["outcome"] for case in results["cases"]))
+            for _, results in self.closed
+        )
+
     def _open(self) -> Bench:
         clock = clock_for(self.bench_file)
         check_runs_dir(self._runs_dir)
@@ -86,7 +101,7 @@ class Session:
         title = f"{plan.id} / {case.id} on {', '.join(serials)}"
         with abort_on_signals(self.bench.clock):
             try:
-                run = self._run_for(plan)
+                run = self.run_of(plan)
                 self.bench.clock.raise_if_aborted()
                 if self._planned is not None:
                     with shown_progress(title, case.duration_s, self._planned, self.bench.clock):
@@ -96,14 +111,21 @@ class Session:
                 self.close_run(reason=str(aborted))
                 raise
 
-    def _run_for(self, plan: Plan) -> Run:
+    def run_of(self, plan: Plan) -> Run:
+        """The run of a plan, opened if it is not; one of another plan is closed before."""
         if self._run is not None and self._run.plan is not plan:
             self.close_run()
         if self._run is None:
             try:
                 self.bench.clock.raise_if_aborted()
                 self._run = Run(
-                    plan, self.bench, self._runs_dir, self._operator, self._held, self._chosen_of(plan)
+                    plan,
+                    self.bench,
+                    self._runs_dir,
+                    self._operator,
+                    self._held,
+                    self._chosen_of(plan),
+                    self._quarantine,
                 )
                 self._runs.append(self._run)
             except RigError as error:
@@ -111,10 +133,10 @@ class Session:
                 raise
         return self._run
 
-    def is_unfinished(self, plan: Plan, case_ids: Iterable[str]) -> bool:
-        """The open run is of this plan, and has not carried out all of these cases."""
+    def is_unfinished(self, plan: Plan, chosen: Iterable[tuple[str, str]]) -> bool:
+        """The open run is of this plan, and has not carried out all of these cases, each on its unit."""
         run = self._run
-        return run is not None and run.plan is plan and not run.carried_out.issuperset(case_ids)
+        return run is not None and run.plan is plan and not run.carried_out.issuperset(chosen)
 
     def _chosen_of(self, plan: Plan) -> dict[str, Sequence[str]] | None:
         if self._chosen is None:

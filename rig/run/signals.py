@@ -36,7 +36,7 @@ def _reason(number: int) -> str:
 @contextmanager
 def abort_on_signals(clock: Clock) -> Iterator[None]:
     """Within it, a signal asks the clock's tasks to end; each one's tear-down runs. More signals change nothing."""
-    with _heard_by(clock):
+    with heard_by(clock):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -45,7 +45,8 @@ def abort_on_signals(clock: Clock) -> Iterator[None]:
 
 
 @contextmanager
-def _heard_by(clock: Clock) -> Iterator[None]:
+def heard_by(clock: Clock) -> Iterator[None]:
+    """Within it, what is asked by :func:`ask_to_end` ends the clock's tasks; signals are left alone."""
     _hearing.append(clock)
     if _noted:
         clock.abort(_noted[0])

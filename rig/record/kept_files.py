@@ -1,4 +1,4 @@
-"""The requirement sets of a run, kept in its folder as they were when it began."""
+"""Files of the author of a plan, kept in a folder of the run folder as they were when the run began."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from rig.errors import IntegrityError
 from rig.record.durable_files import sync_folder, write_atomically
 
-REQUIREMENTS = "requirements"
+REQUIREMENTS, PYTHON_FILES = "requirements", "python"
 
 
-def keep_requirements(run_path: Path, files: Mapping[str, bytes]) -> list[dict[str, str]]:
-    """Write ``files`` (name below the plan's folder: content) to ``requirements/``; ``name`` and ``sha256`` of each.
+def keep_files(run_path: Path, folder: str, files: Mapping[str, bytes]) -> list[dict[str, str]]:
+    """Write ``files`` (name as the plan has it: content) to ``folder``; ``name`` and ``sha256`` of each.
 
     Raises IntegrityError if the disk does not take them, or a name leads out.
     """
@@ -21,8 +21,8 @@ def keep_requirements(run_path: Path, files: Mapping[str, bytes]) -> list[dict[s
     for name, content in files.items():
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts or "\\" in name:
-            raise IntegrityError(f"requirement set '{name}': not a path within a folder")
-        path = run_path / REQUIREMENTS / inside
+            raise IntegrityError(f"{folder}: '{name}' is not a path within a folder")
+        path = run_path / folder / inside
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, content)
