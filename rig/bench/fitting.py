@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rig.capabilities import TherapyPump
 from rig.definitions.bench_file import BenchFile
+from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
 from rig.drivers import driver_class
 
@@ -26,11 +27,8 @@ def _lacks(plan: Plan, bench: BenchFile) -> Iterator[str]:
         if plan.pumps and kind and kind not in plan.pumps:
             yield f"it is for {_listed(plan.pumps, 'or')} pumps, and {unit.serial} is {kind}"
     for case in plan.cases:
+        yield from _missing_roles(case, bench)
         for unit in bench.units:
-            there = {item.role for item in (*unit.instruments, *bench.shared.auxiliaries)}
-            missing = [role for role in case.roles if role not in there]
-            if missing:
-                yield f"{case.procedure} needs {_listed(missing, 'and')}, and unit {unit.serial} has none"
             if case.needs_therapy and not issubclass(driver_class(unit.pump.driver), TherapyPump):
                 yield f"{case.procedure} needs a programmable implantable pump, and {unit.pump.driver} drives none"
     drawn_ml, counted_ml = (
@@ -42,6 +40,17 @@ def _lacks(plan: Plan, bench: BenchFile) -> Iterator[str]:
             yield f"it delivers {drawn_ml:.4g} mL, and unit {unit.serial} is filled with {unit.reservoir_ml:g} mL"
     if bench.volume_max_ml is not None and counted_ml > bench.volume_max_ml * _SLACK:
         yield f"it may deliver {counted_ml:.4g} mL, and volume_max of the bench is {bench.volume_max_ml:g} mL"
+
+
+def _missing_roles(case: Case, bench: BenchFile) -> Iterator[str]:
+    for role in case.roles:
+        without = [
+            unit.serial
+            for unit in bench.units
+            if role not in {item.role for item in (*unit.instruments, *bench.shared.auxiliaries)}
+        ]
+        if without:
+            yield f"{case.procedure} needs {role}, and there is none for {_listed(without, 'and')}"
 
 
 def left_out_for_want_of_liquid(plans: list[Plan], bench: BenchFile) -> dict[str, str]:

@@ -26,6 +26,7 @@ from rig.pytest_plugin.stash import (
     CHOSEN,
     LEFT_OUT,
     PLANS,
+    PYTHON_PROBLEMS,
     QUARANTINE,
     QUARANTINE_TROUBLES,
     SESSION,
@@ -63,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         note_signals()
         end_with_parent()
-    for texts in (WARNINGS, TROUBLES, QUARANTINE_TROUBLES):
+    for texts in (WARNINGS, TROUBLES, QUARANTINE_TROUBLES, PYTHON_PROBLEMS):
         config.stash[texts] = []
     config.stash[PLANS], config.stash[CHOSEN], config.stash[LEFT_OUT] = {}, {}, []
     if config.getoption("--bench"):

@@ -13,6 +13,7 @@ from rig.pytest_plugin.stash import (
     CHOSEN,
     LEFT_OUT,
     PLANS,
+    PYTHON_PROBLEMS,
     QUARANTINE,
     QUARANTINE_TROUBLES,
     WARNINGS,
@@ -26,7 +27,7 @@ def before_choice(config: pytest.Config, items: list[pytest.Item]) -> None:
     if BENCH_FILE not in stash:
         return
     make_python_plans(config, items)
-    if QUARANTINE in stash:
+    if QUARANTINE in stash and not stash[PYTHON_PROBLEMS]:
         names = []
         for item in items:
             if isinstance(item, CriterionItem):
@@ -68,6 +69,9 @@ def once_chosen(session: pytest.Session) -> None:
         raise pytest.UsageError(f"{names}: a plan needs a bench, add --bench FILE")
     if BENCH_FILE not in stash:
         return
+    problems: list[str] = stash[PYTHON_PROBLEMS]
+    if problems:
+        raise pytest.UsageError("\n".join(problems))
     _leave_out_for_want_of_liquid(session)
     units: dict[tuple[object, str], set[str]] = {}
     for item in session.items:

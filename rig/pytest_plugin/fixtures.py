@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rig.pytest_plugin.python_plans import RIG_CASE, RigCase
-from rig.pytest_plugin.stash import BENCH_FILE
+from rig.pytest_plugin.stash import BENCH_FILE, CaseError
 
 if TYPE_CHECKING:
     from rig.bench.open import Bench
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rig.clock import Clock
     from rig.readings import MassReading, Prescription, PumpState
     from rig.record.case_recorder import CaseRecorder
+    from rig.run.one_case import OneCase
 
 RESERVED = ("alarms", "assertions")  # names of criteria that the judge itself knows
 
@@ -51,12 +52,8 @@ def bench(rig_case: RigCase) -> Bench:
 def unit(request: pytest.FixtureRequest, rig_case: RigCase) -> UnitUnderTest:
     """The unit under test, one after the other; what its pump and balance are asked is recorded."""
     one = rig_case.one
-    plain = one.unit
-    return replace(
-        plain,
-        pump=RecordedPump(plain, one.recorder),
-        balance=None if plain.balance is None else RecordedBalance(plain.balance, one.recorder),
-    )
+    balance = None if one.unit.balance is None else RecordedBalance(one)
+    return replace(one.unit, pump=RecordedPump(one), balance=balance)
 
 
 @pytest.fixture
@@ -92,41 +89,49 @@ def verify(record: Record) -> Callable[..., None]:
 
 
 class RecordedPump:
-    """The unit's pump behind its interlock: states are recorded, programs are read back and compared."""
+    """The unit's pump behind its interlock: states are recorded, programs are read back and compared.
 
-    def __init__(self, unit: UnitUnderTest, recorder: CaseRecorder) -> None:
-        self._unit, self._recorder = unit, recorder
+    When the case has ended, as in the teardown of a fixture, it is the pump and no more.
+    """
+
+    def __init__(self, one: OneCase) -> None:
+        self._one = one
 
     def program(self, prescription: Prescription) -> None:
         """Program, read back, record both. Raises DeviceError if the pump says back something else."""
         from rig.procedures.watching import program_and_read_back
 
-        program_and_read_back(self._unit, self._recorder, prescription)
+        if self._one.is_over:
+            self._one.unit.pump.program(prescription)
+        else:
+            program_and_read_back(self._one.unit, self._one.recorder, prescription)
 
     def interrogate(self) -> PumpState:
         """The whole state, recorded with alarms that came or went."""
-        state = self._unit.pump.interrogate()
-        self._recorder.pump_state(state)
+        state = self._one.unit.pump.interrogate()
+        if not self._one.is_over:
+            self._one.recorder.pump_state(state)
         return state
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._unit.pump, name)
+        return getattr(self._one.unit.pump, name)
 
 
 class RecordedBalance:
-    """The unit's balance: each reading is recorded."""
+    """The unit's balance: each reading is recorded, until the case has ended."""
 
-    def __init__(self, balance: Any, recorder: CaseRecorder) -> None:
-        self._balance, self._recorder = balance, recorder
+    def __init__(self, one: OneCase) -> None:
+        self._one = one
 
     def read(self) -> MassReading:
         """The weight now, recorded."""
-        reading: MassReading = self._balance.read()
-        self._recorder.mass(reading)
+        reading: MassReading = self._one.unit.balance.read()  # type: ignore[union-attr]
+        if not self._one.is_over:
+            self._one.recorder.mass(reading)
         return reading
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._balance, name)
+        return getattr(self._one.unit.balance, name)
 
 
 class Record:
@@ -136,13 +141,19 @@ class Record:
         self._case, self._one = case, case.one
         self._stated: set[str] = set()
 
+    @property
+    def _recorder(self) -> CaseRecorder:
+        if self._one.is_over:
+            raise CaseError("the case has ended: what a fixture does afterwards is no part of it")
+        return self._one.recorder
+
     def step(self, name: str) -> None:
         """The step ``name`` begins; the one before ends."""
-        self._one.recorder.step(name)
+        self._recorder.step(name)
 
     def note(self, text: str) -> None:
         """Free text, shown in the report."""
-        self._one.recorder.note(text)
+        self._recorder.note(text)
 
     def value(
         self, name: str, value: float, *, unit: str, expanded_uncertainty: float, coverage_factor: float = 2.0
@@ -179,7 +190,7 @@ class Record:
         from rig.quantities import parse
 
         duration_s, flow_every_s = parse(duration, "duration"), parse(flow_every, "duration")
-        watch = Watch(self._one.unit, self._one.recorder, self._case.bench.clock, flow_every_s)
+        watch = Watch(self._one.unit, self._recorder, self._case.bench.clock, flow_every_s)
         watch.take_up()
         weighed: list[MassReading] = []
         if weigh_every is None:
@@ -220,4 +231,4 @@ class Record:
         else:
             limit_on(limit, unit)
         self._stated.add(name)
-        self._one.recorder.measured(name, *numbers[:1], unit, *numbers[1:], limit)
+        self._recorder.measured(name, *numbers[:1], unit, *numbers[1:], limit)

@@ -69,7 +69,7 @@ class NotOnThisBench(pytest.Item):
         raise AssertionError("a plan that cannot be on this bench was begun")
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, self.name
+        return self.path, 0, self.name  # pytest wants a line of whatever is skipped
 
 
 class CaseNode(pytest.Collector):
@@ -145,4 +145,5 @@ class CriterionItem(pytest.Item):
             )
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"{self.case.id}::{self.unit}::{self.name}"
+        line = self.plan.source.where(self.case.id).line or 1
+        return self.path, line - 1, f"{self.case.id}::{self.unit}::{self.name}"

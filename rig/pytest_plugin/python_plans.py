@@ -19,6 +19,7 @@ import pytest
 from rig.pytest_plugin.stash import (
     BENCH_FILE,
     PLANS,
+    PYTHON_PROBLEMS,
     WARNINGS,
     CaseError,
     VerdictFailure,
@@ -99,7 +100,7 @@ def _test_name(item: pytest.Item) -> str:
 
 
 def make_python_plans(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A plan of each Python file with cases. Raises UsageError for what a plan file could not say either."""
+    """A plan of each Python file with cases; what a plan file could not say either becomes a problem, told later."""
     from rig.definitions.check import check_plan_on_bench
     from rig.definitions.python_plan import python_plan
     from rig.errors import DefinitionError
@@ -120,8 +121,9 @@ def make_python_plans(config: pytest.Config, items: list[pytest.Item]) -> None:
             plan = python_plan(path, header, doc, list(tests.values()), _sources(config, path))
             config.stash[WARNINGS] += check_plan_on_bench(plan, config.stash[BENCH_FILE])
         except DefinitionError as error:
-            raise pytest.UsageError(str(error)) from None
-        config.stash[PLANS][path] = plan
+            config.stash[PYTHON_PROBLEMS].append(str(error))
+        else:
+            config.stash[PLANS][path] = plan
 
 
 def _test_function(item: pytest.Function) -> TestFunction:

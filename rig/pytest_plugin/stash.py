@@ -21,6 +21,7 @@ CHOSEN: pytest.StashKey[dict[tuple[Path, str], list[str]]] = pytest.StashKey()  
 LEFT_OUT: pytest.StashKey[list[Path]] = pytest.StashKey()  # plans not collected for want of a bench
 WARNINGS: pytest.StashKey[list[str]] = pytest.StashKey()
 TROUBLES: pytest.StashKey[list[str]] = pytest.StashKey()  # for `rig run`, where pytest itself is silent
+PYTHON_PROBLEMS: pytest.StashKey[list[str]] = pytest.StashKey()  # with what marks of Python files say
 BAD_INPUT: pytest.StashKey[bool] = pytest.StashKey()  # a plan file is wrong, or does not go with the bench
 QUARANTINE: pytest.StashKey[Quarantine] = pytest.StashKey()
 QUARANTINE_TROUBLES: pytest.StashKey[list[str]] = pytest.StashKey()

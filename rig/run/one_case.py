@@ -40,6 +40,11 @@ class OneCase:
         self._started_ns = clock.now_ns()
         self.is_safe: bool | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended; nothing is added to its record any more."""
+        return self.is_safe is not None
+
     def start(self, again: str = "") -> None:
         """The first record; ``again``: why it is carried out a second time."""
         why = {"again": again} if again else {}

@@ -25,7 +25,10 @@ def test_a_plan_that_cannot_be_on_this_bench_is_skipped_and_said_why(plans, sess
     ended = session(plans, "plans", "-k", "still or SIM-0001", "--junitxml=out.xml")
     assert ended.status == 0, ended.text
     assert "3 passed, 1 skipped" in ended.text
-    assert "not on this bench: still needs valves, and unit SIM-0001 has none" in ended.text
+    assert (
+        "not on this bench: still needs valves, and there is none for SIM-0001, SIM-0002 and SIM-0003"
+        in ended.text
+    )
     assert len(ended.runs) == 1
     (skipped,) = [case for name, case in ended.junit.items() if "still" in name]
     assert "needs valves" in skipped.find("skipped").get("message")

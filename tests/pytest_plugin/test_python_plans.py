@@ -185,7 +185,8 @@ def test_what_was_weighed_asked_and_commanded_is_in_the_record(odd):
     kinds = [record["kind"] for record in of_case]
     assert kinds.count("mass") == 6
     assert "flow" in kinds
-    assert kinds.count("read_back") == 1, "the teardown of a fixture comes after the end of the case"
+    assert kinds.count("read_back") == 1, "what a fixture does after the case is no part of it"
+    assert kinds[-1] == "verdict"
     assert kinds.index("read_back") < kinds.index("mass") < kinds.index("case_finished")
     safe = max(index for index, record in enumerate(of_case) if record["kind"] == "pump_state")
     assert of_case[safe]["mode"] == "stop"
