@@ -29,7 +29,9 @@ from rig.pytest_plugin.stash import (
     PYTHON_PROBLEMS,
     QUARANTINE,
     QUARANTINE_TROUBLES,
+    QUARANTINED,
     SESSION,
+    SKIPPED_PLANS,
     TROUBLES,
     WARNINGS,
     CaseError,
@@ -64,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         note_signals()
         end_with_parent()
-    for texts in (WARNINGS, TROUBLES, QUARANTINE_TROUBLES, PYTHON_PROBLEMS):
+    for texts in (WARNINGS, TROUBLES, QUARANTINE_TROUBLES, PYTHON_PROBLEMS, SKIPPED_PLANS, QUARANTINED):
         config.stash[texts] = []
     config.stash[PLANS], config.stash[CHOSEN], config.stash[LEFT_OUT] = {}, {}, []
     if config.getoption("--bench"):
@@ -125,6 +127,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     lines = [f"infusion-rig: warning: {warning}" for warning in config.stash[WARNINGS]]
+    lines += [f"infusion-rig: skipped: {plan}" for plan in config.stash[SKIPPED_PLANS]]
     if config.stash[LEFT_OUT]:
         names = ", ".join(path.name for path in config.stash[LEFT_OUT])
         lines.append(f"infusion-rig: not collected, a plan needs --bench FILE: {names}")
@@ -166,6 +169,7 @@ def pytest_runtest_makereport(
         if isinstance(error, VerdictFailure) and error.quarantined:
             report.outcome = "skipped"
             report.wasxfail = f"{error.quarantined}: {error}"
+            item.config.stash[QUARANTINED].append(report.wasxfail)
     return report
 
 
@@ -228,6 +232,8 @@ def _why_it_ended(session: pytest.Session, exitstatus: int) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     config = terminalreporter.config
+    for failure in config.stash[QUARANTINED]:
+        terminalreporter.write_line(f"infusion-rig: {failure}", yellow=True)
     for trouble in config.stash[QUARANTINE_TROUBLES]:
         terminalreporter.write_line(f"infusion-rig: {trouble}", red=True)
     if SESSION in config.stash:

@@ -16,6 +16,7 @@ from rig.pytest_plugin.stash import (
     PYTHON_PROBLEMS,
     QUARANTINE,
     QUARANTINE_TROUBLES,
+    SKIPPED_PLANS,
     WARNINGS,
     is_named,
 )
@@ -106,6 +107,9 @@ def _leave_out_for_want_of_liquid(session: pytest.Session) -> None:
         return
     in_order = [stash[PLANS][path] for path in (*named, *(path for path in chosen if path not in named))]
     why = left_out_for_want_of_liquid(in_order, stash[BENCH_FILE])
+    stash[SKIPPED_PLANS] += [
+        f"{plan.source.path.name}: not in this session: {why[plan.id]}" for plan in in_order if plan.id in why
+    ]
     for item in session.items:
         if isinstance(item, CriterionItem) and item.path not in named and item.plan.id in why:
             item.add_marker(pytest.mark.rig_left_out)

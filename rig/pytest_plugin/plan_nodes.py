@@ -13,6 +13,7 @@ from rig.pytest_plugin.stash import (
     BENCH_FILE,
     CHOSEN,
     PLANS,
+    SKIPPED_PLANS,
     WARNINGS,
     CaseError,
     VerdictFailure,
@@ -64,6 +65,7 @@ class NotOnThisBench(pytest.Item):
     def __init__(self, *, reason: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.add_marker(pytest.mark.skip(reason=f"not on this bench: {reason}"))
+        self.config.stash[SKIPPED_PLANS].append(f"{self.path.name}: not on this bench: {reason}")
 
     def runtest(self) -> None:
         raise AssertionError("a plan that cannot be on this bench was begun")

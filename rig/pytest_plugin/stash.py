@@ -22,6 +22,10 @@ LEFT_OUT: pytest.StashKey[list[Path]] = pytest.StashKey()  # plans not collected
 WARNINGS: pytest.StashKey[list[str]] = pytest.StashKey()
 TROUBLES: pytest.StashKey[list[str]] = pytest.StashKey()  # for `rig run`, where pytest itself is silent
 PYTHON_PROBLEMS: pytest.StashKey[list[str]] = pytest.StashKey()  # with what marks of Python files say
+SKIPPED_PLANS: pytest.StashKey[list[str]] = pytest.StashKey()  # file and reason, told before anything is run
+QUARANTINED: pytest.StashKey[list[str]] = (
+    pytest.StashKey()
+)  # failures that do not fail the night, told at the end
 BAD_INPUT: pytest.StashKey[bool] = pytest.StashKey()  # a plan file is wrong, or does not go with the bench
 QUARANTINE: pytest.StashKey[Quarantine] = pytest.StashKey()
 QUARANTINE_TROUBLES: pytest.StashKey[list[str]] = pytest.StashKey()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+
+from rig.definitions.python_plan import TestFunction, python_plan
+from rig.errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2]
 ODD = '''\
@@ -257,19 +261,26 @@ def test_the_names_it_is_given_where_it_gives_none(tmp_path, session):
 @pytest.mark.parametrize(
     ("mark", "says"),
     [
-        ('id="a b"', "test_marked.py, key 'plan.id': 'a b' cannot be a name"),
-        ('revison="A"', "the mark 'plan' has no 'revison'"),
-        ('requirements="none.csv"', "none.csv"),
-        ('reference_temperature="37 C"', "unknown unit 'C'"),
-        ("unattended=1", "true or false is needed here"),
+        ({"id": "a b"}, "test_marked.py, key 'plan.id': 'a b' cannot be a name"),
+        ({"requirements": "none.csv"}, "none.csv"),
+        ({"reference_temperature": "37 C"}, "unknown unit 'C'"),
+        ({"unattended": 1}, "true or false is needed here"),
+        ({"title": None}, "a text in quotes is needed here"),
+        ({"pumps": ["garden hose"]}, "'garden hose' is not known here"),
     ],
 )
-def test_a_mark_that_a_plan_file_could_not_have_is_refused(tmp_path, session, mark, says):
-    text = f"import pytest\npytestmark = pytest.mark.plan({mark})\ndef test_it(pump):\n    pass\n"
+def test_a_mark_that_a_plan_file_could_not_have_is_refused(tmp_path, mark, says):
+    tests = [TestFunction("test_it", "it")]
+    with pytest.raises(DefinitionError, match=re.escape(says)):
+        python_plan(tmp_path / "test_marked.py", mark, "", tests, {"test_marked.py": b""})
+
+
+def test_a_wrong_mark_is_told_before_anything_is_sent(tmp_path, session):
+    text = 'import pytest\npytestmark = pytest.mark.plan(revison="A")\ndef test_it(pump):\n    pass\n'
     (tmp_path / "test_marked.py").write_text(text)
     ended = session(tmp_path)
     assert ended.status == pytest.ExitCode.USAGE_ERROR
-    assert says in ended.text
+    assert "the mark 'plan' has no 'revison'" in ended.text
     assert "Traceback" not in ended.text
     assert not ended.runs
 

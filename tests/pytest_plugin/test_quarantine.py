@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+
+from rig.definitions.quarantine_file import load_quarantine
+from rig.errors import DefinitionError
 
 KNOWN = """\
 [[quarantine]]
@@ -118,15 +122,18 @@ def test_an_expired_entry_and_one_that_matches_nothing_fail_the_night(
         ("reason", "raeson", "did you mean 'reason'?"),
     ],
 )
-def test_a_malformed_file_is_refused_and_nothing_is_sent(
-    folder, session, rig, simulated, written, instead, says
-):
-    (folder / "known.toml").write_text(KNOWN.replace(written, instead), encoding="utf-8")
+def test_a_malformed_file_is_refused(tmp_path, written, instead, says):
+    (tmp_path / "known.toml").write_text(KNOWN.replace(written, instead), encoding="utf-8")
+    with pytest.raises(DefinitionError, match=re.escape(says)):
+        load_quarantine(tmp_path / "known.toml")
+
+
+def test_it_is_refused_before_anything_is_sent(folder, session, rig, simulated):
+    (folder / "known.toml").write_text(KNOWN.replace("owner", "onwer"), encoding="utf-8")
     ended = session(folder, "--quarantine=known.toml")
     assert ended.status == pytest.ExitCode.USAGE_ERROR
-    assert says in ended.text
-    assert not ended.runs
+    assert "did you mean 'owner'?" in ended.text
     ended = rig(folder, "run", "quick.plan.toml", "--bench", simulated, "--quarantine=known.toml")
     assert ended.status == 4
-    assert says in ended.text
+    assert "did you mean 'owner'?" in ended.text
     assert not ended.runs
