@@ -92,7 +92,7 @@ def environment_of_a_runner(tmp_path_factory):
     The step itself runs as it stands, with pip told to ask no index and to leave out what the wheel needs.
     """
     folder = tmp_path_factory.mktemp("runner")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     source = folder / "source"
     shutil.copytree(
         ROOT,
