@@ -31,11 +31,16 @@ from rig.record.kept_files import PYTHON_FILES, REQUIREMENTS, keep_files
 from rig.record.keys import bench_key, key_id, spelled
 from rig.record.load_run import RunReading
 from rig.record.proof_file import keep_proof
+from rig.record.report_settings import SETTINGS, keep_report_settings
 from rig.record.run_folder import RunFolder, new_run_id
 from rig.run.asking import RecordedAsking, is_asked
 from rig.run.earlier_requirements import changes_since_last_run
 from rig.run.gap import time_zero
 from rig.run.guarding import HeldBench
+from rig.run.one_case import OneCase, refusal_of
+from rig.run.standard_error import StandardError
+from rig.safe_state import out_of_safe_state
+from rig.transport import WireSink
 
 RECORDED_VERSIONS = (
     "infusion-rig",
