@@ -101,7 +101,7 @@ def child(folder: Path, *command: str) -> Ended:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     return Ended(ended.returncode, ended.stdout, folder)
