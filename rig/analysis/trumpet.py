@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,12 @@ from rig.errors import DefinitionError
 
 S_PER_H = 3600.0
 Floats = NDArray[np.float64]
-_Numbers = NDArray[np.float64] | NDArray[np.int64]
 
 _BLOCK = 16_384  # windows looked at together
 _TIE_PCT = 1e-9  # relative: rounding of volumes
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """The extremes of the error over all windows of one length.
 
     ``count`` windows were used, ``left_out`` had no reading at one end. ``first_of_max`` and
@@ -82,8 +80,10 @@ def trumpet(
     Raises DefinitionError for a window that is no whole multiple of the sample interval or longer than the
     period, for a set rate that is not positive, and if no window has both readings.
     """
+    lengths = _lengths(len(volume_ml) - 1, sample_every_s, rate_ml_h, windows_s)
     return tuple(
-        _window(volume_ml, 1.0, sample_every_s, rate_ml_h, window_s, _TIE_PCT) for window_s in windows_s
+        _window(volume_ml, length, window_s, rate_ml_h * length * sample_every_s / S_PER_H)
+        for length, window_s in zip(lengths, windows_s, strict=True)
     )
 
 
@@ -103,26 +103,67 @@ def trumpet_of_counts(
     """
     if not step_ml > 0:
         raise ValueError(f"a step of {step_ml:g} mL is not positive")
-    return tuple(_window(counts, step_ml, sample_every_s, rate_ml_h, window_s, 0.0) for window_s in windows_s)
+    narrow = _narrowed(counts)
+    windows = []
+    for length, window_s in zip(
+        _lengths(len(counts) - 1, sample_every_s, rate_ml_h, windows_s), windows_s, strict=True
+    ):
+        most, first_of_max, least, first_of_min = _whole_extremes(narrow, length)
+        programmed_ml = rate_ml_h * length * sample_every_s / S_PER_H
+        windows.append(
+            Window(
+                window_s,
+                len(counts) - length,
+                100.0 * (most * step_ml - programmed_ml) / programmed_ml,
+                100.0 * (least * step_ml - programmed_ml) / programmed_ml,
+                first_of_max + 1,
+                first_of_min + 1,
+            )
+        )
+    return tuple(windows)
 
 
-def _window(
-    volume: _Numbers,
-    scale_ml: float,
-    sample_every_s: float,
-    rate_ml_h: float,
-    window_s: float,
-    tie_pct: float,
-) -> Window:
+def _lengths(
+    intervals: int, sample_every_s: float, rate_ml_h: float, windows_s: Sequence[float]
+) -> list[int]:
+    """Of each window, in sample intervals. Raises DefinitionError as :func:`trumpet`."""
     if not rate_ml_h > 0:
         raise DefinitionError(f"the set rate {rate_ml_h:g} mL/h is not positive")
-    length = intervals_in(window_s, sample_every_s)
-    if length > len(volume) - 1:
+    lengths = [intervals_in(window_s, sample_every_s) for window_s in windows_s]
+    if lengths and max(lengths) > intervals:
+        longest_s, period_s = max(lengths) * sample_every_s, intervals * sample_every_s
         raise DefinitionError(
-            f"a window of {window_s / 60:g} min is longer than the period analysed, "
-            f"{(len(volume) - 1) * sample_every_s / 60:g} min"
+            f"a window of {longest_s / 60:g} min is longer than the period analysed, {period_s / 60:g} min"
         )
-    programmed_ml = rate_ml_h * length * sample_every_s / S_PER_H
+    return lengths
+
+
+def _narrowed(counts: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:
+    """From zero on, in half the bytes where every difference fits in them: half the time for long series."""
+    least = counts.min()
+    if int(counts.max()) - int(least) < 1 << 31:
+        return (counts - least).astype(np.int32)
+    return counts
+
+
+def _whole_extremes(
+    counts: NDArray[np.int32] | NDArray[np.int64], length: int
+) -> tuple[int, int, int, int]:
+    """Largest and smallest of what windows of ``length`` counted, each followed by the number of the first such."""
+    most = least = first_of_max = first_of_min = -1
+    for start in range(0, len(counts) - length, _BLOCK):
+        later = counts[start + length : start + length + _BLOCK]
+        differences = later - counts[start : start + len(later)]
+        high, low = differences.argmax(), differences.argmin()
+        highest, lowest = differences.item(high), differences.item(low)
+        if highest > most or not start:
+            most, first_of_max = highest, start + int(high)
+        if lowest < least or not start:
+            least, first_of_min = lowest, start + int(low)
+    return most, first_of_max, least, first_of_min
+
+
+def _window(volume: Floats, length: int, window_s: float, programmed_ml: float) -> Window:
     highs, lows, left_out = [], [], 0
     for start in range(0, len(volume) - length, _BLOCK):
         differences = _differences(volume, length, start)
@@ -133,14 +174,14 @@ def _window(
     if left_out == len(volume) - length:
         raise DefinitionError(f"no window of {window_s / 60:g} min has a reading at both ends")
     most, least = max(highs), min(lows)
-    largest = 100.0 * (most * scale_ml - programmed_ml) / programmed_ml
-    smallest = 100.0 * (least * scale_ml - programmed_ml) / programmed_ml
+    largest = 100.0 * (most - programmed_ml) / programmed_ml
+    smallest = 100.0 * (least - programmed_ml) / programmed_ml
     # Windows that are equal on paper differ by rounding; the first of them is named.
-    tie = tie_pct * max(1.0, abs(largest), abs(smallest)) * programmed_ml / 100.0
+    tie = _TIE_PCT * max(1.0, abs(largest), abs(smallest)) * programmed_ml / 100.0
     at_most = _BLOCK * next(number for number, high in enumerate(highs) if high >= most - tie)
     at_least = _BLOCK * next(number for number, low in enumerate(lows) if low <= least + tie)
 
-    def block(at: int) -> _Numbers:
+    def block(at: int) -> Floats:
         return differences if at == start else _differences(volume, length, at)
 
     return Window(
@@ -154,13 +195,13 @@ def _window(
     )
 
 
-def _differences(volume: _Numbers, length: int, start: int) -> _Numbers:
+def _differences(volume: Floats, length: int, start: int) -> Floats:
     """What each window of ``length`` intervals delivered, for one block: it stays in the processor's cache."""
     later = volume[start + length : start + length + _BLOCK]
     return later - volume[start : start + len(later)]
 
 
-def _extremes(differences: _Numbers) -> tuple[float, float, int]:
+def _extremes(differences: Floats) -> tuple[float, float, int]:
     """Largest and smallest of one block, and how many are unknown (all: -inf, inf)."""
     largest: float = differences[differences.argmax()].item()  # NaN if there is one
     if not math.isnan(largest):
