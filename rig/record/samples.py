@@ -24,7 +24,7 @@ from rig.record.layout import SAMPLES
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS_PER_GROUP = 1 << 17
+ROWS_PER_GROUP = 1 << 20
 
 
 def write_samples(run: RunRecord) -> Path:
@@ -78,7 +78,9 @@ def samples_bytes(run: RunRecord) -> bytes:
         buffer,
         schema,
         compression="zstd",
-        use_dictionary=["case", "unit", "source", "step", "channel"],
+        # A sensor's counts are few different numbers, and its samples come at even times: a byte a sample.
+        use_dictionary=["case", "unit", "source", "step", "channel", "flow_ml_h", "temperature_c"],
+        column_encoding={"t_ns": "DELTA_BINARY_PACKED"},
         write_page_checksum=True,
     ) as writer:
         for case in run.cases:
