@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,12 @@ def ours(counts: NDArray[np.int64], every_s: float, windows: list[int]) -> Any:
     from rig.analysis.trumpet import trumpet_of_counts
 
     return trumpet_of_counts(counts, STEP_ML, every_s, RATE_ML_H, [length * every_s for length in windows])
+
+
+def with_gaps(counts: NDArray[np.int64], every_s: float, windows: list[int]) -> Any:
+    from rig.analysis.trumpet import trumpet
+
+    return trumpet(counts * STEP_ML, every_s, RATE_ML_H, [length * every_s for length in windows])
 
 
 def loops(counts: NDArray[np.int64], windows: list[int]) -> list[tuple[int, int]]:
@@ -77,7 +84,8 @@ def exact(counts: NDArray[np.int64], every_s: float, windows: list[int]) -> bool
 
 
 def per_call(call: Callable[[], object], number: int) -> float:
-    return timeit.timeit(call, number=number) / number
+    """Seconds of the processor."""
+    return timeit.timeit(call, timer=time.process_time, number=number) / number
 
 
 def measure(rounds: int, tiny: bool) -> list[Finding]:
@@ -88,6 +96,7 @@ def measure(rounds: int, tiny: bool) -> list[Finding]:
     found = in_turn(
         {
             "ours": lambda: per_call(lambda: ours(short, 60.0, windows), number),
+            "with gaps": lambda: per_call(lambda: with_gaps(short, 60.0, windows), number),
             "loops": lambda: per_call(lambda: loops(short, windows), max(number // 10, 1)),
             "pandas": lambda: per_call(lambda: pandas_rolling(short, windows), max(number // 50, 1)),
             "numpy": lambda: per_call(lambda: numpy_only(short, windows), number),
@@ -97,7 +106,7 @@ def measure(rounds: int, tiny: bool) -> list[Finding]:
     is_exact = exact(short, 60.0, windows) and exact(long, 60.0, long_windows)
     us = {name: value * 1e6 for name, value in found.items()}
     findings.append(
-        Finding("trumpet curve, six windows, 240 samples", f"{us['ours']:.0f} µs",
+        Finding("trumpet curve, six windows, 240 samples", f"{us['ours']:.0f} µs (with gaps: {us['with gaps']:.0f} µs)",
                 f"loops {us['loops']:.0f} µs, pandas rolling {us['pandas']:.0f} µs, numpy {us['numpy']:.0f} µs",
                 f"{us['ours']:.0f} µs", "≤ 40 µs", us["ours"] <= 40)
     )  # fmt: skip
@@ -110,9 +119,9 @@ def measure(rounds: int, tiny: bool) -> list[Finding]:
         },
         rounds,
     )
-    ns = {name: value * 1e9 / (len(long) - 1) / len(long_windows) for name, value in found.items()}
+    ns = {name: value * 1e9 / (len(long) - 1) for name, value in found.items()}
     findings.append(
-        Finding("six windows, a million samples: a sample and window", f"{ns['ours']:.2f} ns",
+        Finding("six windows, a million samples: a sample, all windows", f"{ns['ours']:.2f} ns",
                 f"loops {ns['loops']:.0f} ns, pandas rolling {ns['pandas']:.1f} ns, numpy {ns['numpy']:.1f} ns",
                 f"{ns['ours']:.2f} ns", "≤ 5 ns", ns["ours"] <= 5)
     )  # fmt: skip

@@ -17,6 +17,12 @@ def hang_up_is_heard():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def children_keep_byte_code():
+    """Many tests start a child; where byte code is not kept, each of them compiles the whole program anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def temporary_folder_of_its_own(tmp_path_factory):
     """Bench locks lie in the temporary folder: tests that run side by side must not lock each other out."""
     folder = str(tmp_path_factory.mktemp("temporary"))

@@ -146,9 +146,7 @@ def _narrowed(counts: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64
     return counts
 
 
-def _whole_extremes(
-    counts: NDArray[np.int32] | NDArray[np.int64], length: int
-) -> tuple[int, int, int, int]:
+def _whole_extremes(counts: NDArray[np.int32] | NDArray[np.int64], length: int) -> tuple[int, int, int, int]:
     """Largest and smallest of what windows of ``length`` counted, each followed by the number of the first such."""
     most = least = first_of_max = first_of_min = -1
     for start in range(0, len(counts) - length, _BLOCK):
