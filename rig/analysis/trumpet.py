@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ _BLOCK = 16_384  # windows looked at together
 _TIE_PCT = 1e-9  # relative: rounding of volumes
 
 
-class Window(NamedTuple):
+@dataclass(frozen=True)
+class Window:
     """The extremes of the error over all windows of one length.
 
     ``count`` windows were used, ``left_out`` had no reading at one end. ``first_of_max`` and
@@ -142,7 +143,8 @@ def _narrowed(counts: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64
     """From zero on, in half the bytes where every difference fits in them: half the time for long series."""
     least = counts.min()
     if int(counts.max()) - int(least) < 1 << 31:
-        return (counts - least).astype(np.int32)
+        narrow: NDArray[np.int32] = (counts - least).astype(np.int32)
+        return narrow
     return counts
 
 
