@@ -14,6 +14,7 @@ is known and time is short, are fitted.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rig.analysis.density import water_density_kg_m3
@@ -85,6 +86,19 @@ class Difference:
         """One difference of two readings."""
         duration_s = last_s - first_s
         return cls(last_g - first_g, math.sqrt(2), duration_s, duration_s, (first_s + last_s) / 2)
+
+    @classmethod
+    def together(cls, differences: Sequence[Difference]) -> Difference:
+        """The sum of differences that share no reading; ``middle_s`` weighted by how long each is."""
+        seconds = [difference.evaporating_s for difference in differences]
+        middles = [difference.middle_s * span for difference, span in zip(differences, seconds, strict=True)]
+        return cls(
+            display_g=math.fsum(difference.display_g for difference in differences),
+            noise_weight=math.hypot(*(difference.noise_weight for difference in differences)),
+            drift_s=math.fsum(difference.drift_s for difference in differences),
+            evaporating_s=math.fsum(seconds),
+            middle_s=math.fsum(middles) / math.fsum(seconds),
+        )
 
 
 def delivered_ml(difference: Difference, evaporation: Evaporation, weighing: Weighing) -> float:

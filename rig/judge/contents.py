@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_e
 from rig.analysis.drug_dose import volume_budget
 from rig.analysis.gravimetry import Evaporation
 from rig.analysis.uncertainty import Budget, Component
-from rig.judge.findings import NS_PER_S
+from rig.judge.findings import NS_PER_S, Interval
 
 FLOWING_SHARE = 0.5  # of the set rate: an interval with less is one without flow
 
@@ -67,6 +68,27 @@ class Contents:
         flowing = np.flatnonzero(flows > FLOWING_SHARE * due)
         last = int(flowing[-1]) + 1 if len(flowing) else 0
         return None if last == len(self.t_ns) - 1 else last
+
+    def seconds_around(self, t_ns: int) -> float:
+        """The longer of the times from the reading nearest to an instant to the one before and to the one after."""
+        place = self.nearest(t_ns)
+        return float(np.max(np.diff(self.t_ns[max(place - 1, 0) : place + 2]))) / NS_PER_S
+
+    def at_set_rate_in(self, gaps: Sequence[Interval]) -> Contents:
+        """As if in the gaps, seen by nobody, just the set rate had flowed; nothing, once the reservoir was empty."""
+        mass_g, end = self.mass_g.copy(), self.flow_end
+        for start_ns, end_ns in gaps:
+            before = int(np.searchsorted(self.t_ns, start_ns, "right")) - 1
+            after = int(np.searchsorted(self.t_ns, end_ns, "left"))
+            if before < 0 or after >= len(mass_g):
+                continue
+            hours = float(self.t_ns[after] - self.t_ns[before]) / NS_PER_S / 3600
+            middle_s = float(self.t_ns[after] + self.t_ns[before]) / 2 / NS_PER_S
+            due_ml = 0.0 if end is not None and before >= end else self.rate_ml_h * hours
+            due_g = due_ml / self.weighing.volume_per_display_ml_g
+            due_g -= float(self.evaporation.rate_g_h(middle_s)) * hours
+            mass_g[after:] += mass_g[before] + due_g - mass_g[after]
+        return replace(self, mass_g=mass_g)
 
     def _since_first(self, place: int) -> Difference:
         return Difference.between(

@@ -8,9 +8,16 @@ from itertools import pairwise
 from rig.analysis.uncertainty import Budget, Component
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import EnduranceCase
-from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals, time_text
+from rig.judge.findings import (
+    NS_PER_S,
+    Findings,
+    Value,
+    doubted_intervals,
+    interruption_flags,
+    time_text,
+)
 from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
-from rig.judge.portions import Portion, furthest, in_results, weighed_portion
+from rig.judge.portions import Portion, furthest, in_results, weighed_instants, weighed_portion
 from rig.judge.pump_claims import claimed_volumes
 from rig.judge.weighing import (
     NotMeasuredError,
@@ -43,7 +50,7 @@ def find_endurance(
             "blank_s": case.blank_s,
             "reference_temperature_c": reference_temperature_c,
         },
-        flags=stall_flags(data),
+        flags=[*stall_flags(data), *interruption_flags(data)],
     )
     try:
         steps = [the_step(data, f"sample_{place + 1}") for place in range(case.fillings)]
@@ -69,7 +76,7 @@ def find_endurance(
             if place == 0:
                 found.measurements |= blank_measurements(evaporation)
             found.flags += blank_flags(data, evaporation, blanks)
-            edges = _edges(step, case)
+            edges = weighed_instants(data, _edges(step, case))
 
             def weighed(name: str, start_ns: int, end_ns: int) -> Portion:
                 span = (start_ns, end_ns)

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import FlexScheduleCase
-from rig.judge.findings import Findings, Interval, Value, doubted_intervals
-from rig.judge.portions import LATE_NS, Portion, furthest, in_results, weighed_portion
+from rig.judge.findings import Findings, Interval, Value, doubted_intervals, interruption_flags
+from rig.judge.portions import LATE_NS, Portion, furthest, in_results, weighed_instants, weighed_portion
 from rig.judge.pump_claims import claimed_volume
 from rig.judge.weighing import (
     NotMeasuredError,
@@ -39,7 +39,7 @@ def find_flex_schedule(
             "blank_s": case.blank_s,
             "reference_temperature_c": reference_temperature_c,
         },
-        flags=stall_flags(data),
+        flags=[*stall_flags(data), *interruption_flags(data)],
     )
     try:
         step = the_step(data, "sample")
@@ -61,7 +61,7 @@ def find_flex_schedule(
         midnights = _midnights(course, first_ns, last_ns)
 
         def weigh(edges: list[int], name: str) -> list[Portion]:
-            ordered = _apart([first_ns, *sorted(edges)], last_ns)
+            ordered = _apart(weighed_instants(data, [first_ns, *edges]), last_ns)
             return [
                 weighed_portion(
                     data,

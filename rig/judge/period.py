@@ -138,16 +138,15 @@ class Period:
                 begin = None
         if not ends:
             return None
-        spans_s = [float(t_s[last] - t_s[first]) for first, last in ends]
-        total_s = math.fsum(spans_s)
-        middles_s = [float(t_s[last] + t_s[first]) / 2 for first, last in ends]
-        difference = Difference(
-            display_g=math.fsum(float(mass_g[last] - mass_g[first]) for first, last in ends),
-            noise_weight=math.sqrt(2 * len(ends)),
-            drift_s=total_s,
-            evaporating_s=total_s,
-            middle_s=math.fsum(m * span for m, span in zip(middles_s, spans_s, strict=True)) / total_s,
+        difference = Difference.together(
+            [
+                Difference.between(
+                    float(mass_g[first]), float(mass_g[last]), float(t_s[first]), float(t_s[last])
+                )
+                for first, last in ends
+            ]
         )
+        total_s = difference.evaporating_s
         programmed_ml = self.rate_ml_h * total_s / S_PER_H
         return delivery_error(
             difference, programmed_ml, self.evaporation, self.weighing, timed_over_s=total_s

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,8 @@ LATE_NS = 120 * NS_PER_S  # a reading further from the instant it was planned fo
 class Portion:
     """What was weighed between two readings: times in ns, volumes in mL, the error of the volume with its budget.
 
-    ``first`` and ``last`` are the places of the readings in the series of masses.
+    ``first`` and ``last`` are the places of the readings in the series of masses. ``gaps``: where the rig was gone
+    meanwhile; ``apart``: the error of what was weighed beside them, None if nothing was.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Portion:
     expected_ml: float
     volume_ml: float
     error: Budget
+    gaps: tuple[Interval, ...] = ()
+    apart: Budget | None = None
 
 
 def weighed_portion(
@@ -55,20 +58,70 @@ def weighed_portion(
     programmed_ml = expected_ml(start_ns, end_ns)
     if last <= first or programmed_ml <= 0:
         raise NotMeasuredError(f"{name}: nothing was to flow between two readings")
-    difference = Difference.between(
-        float(data.mass.mass_g[first]),
-        float(data.mass.mass_g[last]),
-        start_ns / NS_PER_S,
-        end_ns / NS_PER_S,
+    gaps = tuple(
+        (gap.start_ns, gap.end_ns)
+        for gap in data.interruptions
+        if gap.start_ns < end_ns and gap.end_ns > start_ns
     )
-    seconds = (end_ns - start_ns) / NS_PER_S if timed else None
-    error = delivery_error(difference, programmed_ml, evaporation, weighing, timed_over_s=seconds)
-    volume_ml = delivered_ml(difference, evaporation, weighing)
-    return Portion(name, first, last, start_ns, end_ns, programmed_ml, volume_ml, error)
+
+    def measured(stretches: list[tuple[int, int]]) -> tuple[Difference, float]:
+        spans = [(int(data.mass.t_ns[begin]), int(data.mass.t_ns[end])) for begin, end in stretches]
+        differences = [
+            Difference.between(
+                float(data.mass.mass_g[begin]),
+                float(data.mass.mass_g[end]),
+                span[0] / NS_PER_S,
+                span[1] / NS_PER_S,
+            )
+            for (begin, end), span in zip(stretches, spans, strict=True)
+        ]
+        return Difference.together(differences), sum(expected_ml(*span) for span in spans)
+
+    def error_of(difference: Difference, due_ml: float) -> Budget:
+        seconds = difference.evaporating_s if timed else None
+        return delivery_error(difference, due_ml, evaporation, weighing, timed_over_s=seconds)
+
+    whole, apart = measured([(first, last)]), None
+    beside = _stretches_beside(data, first, last, gaps)
+    if gaps and beside and (found := measured(beside))[1] > 0:
+        apart = error_of(*found)
+    volume_ml = delivered_ml(whole[0], evaporation, weighing)
+    return Portion(
+        name, first, last, start_ns, end_ns, programmed_ml, volume_ml, error_of(*whole), gaps, apart
+    )
+
+
+def _stretches_beside(
+    data: CaseData, first: int, last: int, gaps: tuple[Interval, ...]
+) -> list[tuple[int, int]]:
+    """Places of the readings between which nothing is missing, from ``first`` to ``last``, without those in gaps."""
+    stretches, begin = [], first
+    for start_ns, end_ns in gaps:
+        before = int(np.searchsorted(data.mass.t_ns, start_ns, "right")) - 1
+        if before > begin:
+            stretches.append((begin, before))
+        begin = max(begin, int(np.searchsorted(data.mass.t_ns, end_ns, "left")))
+    return [*stretches, (begin, last)] if last > begin else stretches
+
+
+def weighed_instants(data: CaseData, instants_ns: Sequence[int]) -> list[int]:
+    """Instants at which something begins or ends; where the rig was gone just then, the next reading stands for it."""
+    found = []
+    for t_ns in instants_ns:
+        later = data.mass.t_ns[data.mass.t_ns >= t_ns]
+        was_gone = any(
+            gap.start_ns <= t_ns + LATE_NS and t_ns - LATE_NS <= gap.end_ns for gap in data.interruptions
+        )
+        is_far = not (np.abs(data.mass.t_ns - t_ns) <= LATE_NS).any()
+        found.append(int(later[0]) if was_gone and is_far and len(later) else t_ns)
+    return sorted(set(found))
 
 
 def furthest(portions: list[Portion], doubts: list[Interval]) -> Value | None:
-    """The error (%) furthest from zero, the same without the portions that touch data in doubt; None without any."""
+    """The error (%) furthest from zero, the same without the portions that touch data in doubt; None without any.
+
+    Of a portion in which nothing is in doubt but that the rig was gone, the rest counts.
+    """
     if not portions:
         return None
     worst = max(portions, key=lambda portion: abs(portion.error.value))
@@ -78,7 +131,17 @@ def furthest(portions: list[Portion], doubts: list[Interval]) -> Value | None:
     if not bad.any():
         return _named(worst, None)
     good = [portion for portion, is_bad in zip(portions, bad.tolist(), strict=True) if not is_bad]
+    good += [
+        replace(portion, error=portion.apart)
+        for portion, is_bad in zip(portions, bad.tolist(), strict=True)
+        if is_bad and portion.apart is not None and not _in_other_doubt(portion, doubts)
+    ]
     return _named(worst, furthest(good, []) or Value(float("nan"), ""))
+
+
+def _in_other_doubt(portion: Portion, doubts: list[Interval]) -> bool:
+    start, end = np.array([float(portion.start_ns)]), np.array([float(portion.end_ns)])
+    return bool(touched(start, end, [interval for interval in doubts if interval not in portion.gaps])[0])
 
 
 def in_results(portions: list[Portion]) -> list[Result]:

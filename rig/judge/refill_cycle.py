@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rig.analysis.refill import refill
+from rig.analysis.uncertainty import Budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import RefillCycleCase
 from rig.judge.contents import Contents
-from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals, time_text
+from rig.judge.findings import (
+    NS_PER_S,
+    Findings,
+    Value,
+    doubted_intervals,
+    interruption_flags,
+    time_text,
+)
 from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
 from rig.judge.portions import furthest, in_results, weighed_portion
 from rig.judge.pump_claims import NL_PER_ML, claimed_volume, programmed_rate_ml_h
@@ -40,7 +48,7 @@ def find_refill_cycle(
             "blank_s": case.blank_s,
             "reference_temperature_c": reference_temperature_c,
         },
-        flags=[*rate_flags, *stall_flags(data)],
+        flags=[*rate_flags, *stall_flags(data), *interruption_flags(data)],
     )
     try:
         step = the_step(data, "sample")
@@ -61,8 +69,9 @@ def find_refill_cycle(
             case.fill_u_ml,
         )
         course = _Course.of(data, step, contents)
-        _judge_alarms(found, case, contents, course)
-        _judge_residual(found, data, contents, course)
+        left = _Left(contents, data)
+        _judge_alarms(found, case, left, course)
+        _judge_residual(found, data, left, course)
         _judge_flow(found, data, contents, step, course)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
@@ -109,13 +118,29 @@ class _Course:
         return self.last_ns if self.low_ns is None else self.low_ns
 
 
-def _judge_alarms(found: Findings, case: RefillCycleCase, contents: Contents, course: _Course) -> None:
-    left = contents.left(course.due_ns)
-    found.budgets["low_alarm_volume"] = left
-    value = Value.of(left)
+class _Left:
+    """What is left at an instant; where the rig was gone before it, also as if the set rate had flowed meanwhile."""
+
+    def __init__(self, contents: Contents, data: CaseData) -> None:
+        gaps = [(gap.start_ns, gap.end_ns) for gap in data.interruptions]
+        self.contents = contents
+        self._undoubted = contents.at_set_rate_in(gaps) if gaps else None
+
+    def at(self, t_ns: int) -> Budget:
+        return self.contents.left(t_ns)
+
+    def value_at(self, t_ns: int) -> Value:
+        without = Value.of(self._undoubted.left(t_ns)) if self._undoubted is not None else None
+        return Value.of(self.at(t_ns), without)
+
+
+def _judge_alarms(found: Findings, case: RefillCycleCase, left: _Left, course: _Course) -> None:
+    contents = left.contents
+    found.budgets["low_alarm_volume"] = left.at(course.due_ns)
+    value = left.value_at(course.due_ns)
     if course.low_ns is None:
         limit = case.accept.low_alarm_volume
-        below = limit is not None and limit.low is not None and left.value < limit.low
+        below = limit is not None and limit.low is not None and value.value < limit.low
         never = "the low-reservoir alarm did not come; this is what was left at the end"
         value = replace(value, reason=never, undecided="" if below else never)
     found.values["low_alarm_volume"] = found.measurements["low_alarm_volume"] = value
@@ -123,7 +148,8 @@ def _judge_alarms(found: Findings, case: RefillCycleCase, contents: Contents, co
         return
     limit = case.accept.empty_alarm_delay
     until_ns = course.last_ns if course.empty_ns is None else course.empty_ns
-    delay = Value((until_ns - course.flow_end_ns) / NS_PER_S, "s", case.sample_every_s, 2.0)
+    seen_to_s = max(case.sample_every_s, contents.seconds_around(course.flow_end_ns))
+    delay = Value((until_ns - course.flow_end_ns) / NS_PER_S, "s", seen_to_s, 2.0)
     if course.empty_ns is None:
         never = (
             f"the alarm did not come up to the end, {time_text(until_ns - course.flow_end_ns)} after the flow"
@@ -133,20 +159,21 @@ def _judge_alarms(found: Findings, case: RefillCycleCase, contents: Contents, co
     found.values["empty_alarm_delay"] = found.measurements["empty_alarm_delay"] = delay
 
 
-def _judge_residual(found: Findings, data: CaseData, contents: Contents, course: _Course) -> None:
+def _judge_residual(found: Findings, data: CaseData, kept: _Left, course: _Course) -> None:
     """What is left in the end, and the discrepancy that a refill would have found where it was due."""
+    contents = kept.contents
     if course.flow_end_ns is not None:
-        residual = contents.left(course.last_ns)
-        found.budgets["residual_volume"] = residual
-        found.values["residual_volume"] = found.measurements["residual_volume"] = Value.of(residual)
+        found.budgets["residual_volume"] = kept.at(course.last_ns)
+        found.values["residual_volume"] = kept.value_at(course.last_ns)
+        found.measurements["residual_volume"] = found.values["residual_volume"]
     state = _state_at(data, course.due_ns)
     if state is None or state.get("reservoir_nl") is None:
         return
     asked_ns, counted_ml = int(state["t_ns"]), int(state["reservoir_nl"]) / NL_PER_ML
-    left = contents.left(asked_ns)
+    left, weighed = kept.at(asked_ns), kept.value_at(asked_ns)
     programmed_ml = contents.fill_ml - counted_ml
     found.measurements["residual_by_pump"] = Value(counted_ml, "mL")
-    found.measurements["residual_by_weighing"] = Value.of(left)
+    found.measurements["residual_by_weighing"] = weighed
     if programmed_ml > 0:
         checked = refill(
             contents.fill_ml,
@@ -161,8 +188,10 @@ def _judge_residual(found: Findings, data: CaseData, contents: Contents, course:
         value=counted_ml - left.value,
         components=tuple(replace(item, sensitivity=-item.sensitivity) for item in left.components),
     )
+    without = weighed.without and replace(weighed.without, value=counted_ml - weighed.without.value)
     found.budgets["refill_discrepancy"] = discrepancy
-    found.values["refill_discrepancy"] = found.measurements["refill_discrepancy"] = Value.of(discrepancy)
+    found.values["refill_discrepancy"] = Value.of(discrepancy, without)
+    found.measurements["refill_discrepancy"] = found.values["refill_discrepancy"]
 
 
 def _state_at(data: CaseData, t_ns: int) -> Record | None:

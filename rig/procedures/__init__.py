@@ -17,6 +17,8 @@ from rig.procedures.disturbance import disturbance
 from rig.procedures.endurance import endurance
 from rig.procedures.flex_schedule import flex_schedule
 from rig.procedures.flow_accuracy import flow_accuracy
+from rig.procedures.going_on import GoesOn, Left, bolus_goes_on, flow_accuracy_goes_on
+from rig.procedures.going_on_therapy import endurance_goes_on, flex_schedule_goes_on, refill_cycle_goes_on
 from rig.procedures.occlusion import occlusion
 from rig.procedures.patient_bolus import patient_bolus
 from rig.procedures.periodic_bolus import periodic_bolus
@@ -40,4 +42,13 @@ PROCEDURES: dict[str, Procedure] = {
     "still": still,
     "disturbance": disturbance,
     "battery": battery,
+}
+
+# Those of which a case that was interrupted can go on; of the others it can only begin again.
+GOES_ON: dict[str, Callable[[UnitUnderTest, Any, CaseRecorder, Clock, Left], GoesOn]] = {
+    "flow_accuracy": flow_accuracy_goes_on,
+    "bolus": bolus_goes_on,
+    "flex_schedule": flex_schedule_goes_on,
+    "refill_cycle": refill_cycle_goes_on,
+    "endurance": endurance_goes_on,
 }

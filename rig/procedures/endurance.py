@@ -19,12 +19,18 @@ from rig.record.case_recorder import CaseRecorder
 
 def endurance(unit: UnitUnderTest, case: EnduranceCase, recorder: CaseRecorder, clock: Clock) -> None:
     """Carry out one case on one unit: for each filling a refill, the schedule programmed, weighed, a blank."""
-    pump = therapy_pump(unit)
     watch = Watch(replace(unit, pump_asked_every_s=case.sample_every_s), recorder, clock, case.flow_every_s)
+    therapy_pump(unit)
     watch.begin(None)  # it is filled below
     watch.blank("before", case)
+    fillings_from(0, watch, case)
+    watch.end()
 
-    for place in range(case.fillings):
+
+def fillings_from(first: int, watch: Watch, case: EnduranceCase) -> None:
+    """All fillings from number ``first`` (from 0) on, the blank after each included."""
+    unit, recorder, clock, pump = watch.unit, watch.recorder, watch.clock, therapy_pump(watch.unit)
+    for place in range(first, case.fillings):
         recorder.step(f"refill_{place + 1}", case.refill_takes_s if place else 0.0)
         if place:
             watch.rest(case.refill_takes_s)
@@ -36,5 +42,9 @@ def endurance(unit: UnitUnderTest, case: EnduranceCase, recorder: CaseRecorder, 
         recorder.step(f"sample_{place + 1}", case.filling_s(place))
         watch.ask_pump()
         watch.weigh_for(case.filling_s(place), case.sample_every_s)
-        watch.blank("after" if place == case.fillings - 1 else f"refill_{place + 2}", case)
-    watch.end()
+        watch.blank(blank_after(place, case), case)
+
+
+def blank_after(place: int, case: EnduranceCase) -> str:
+    """The name of the blank after filling number ``place``."""
+    return "after" if place == case.fillings - 1 else f"refill_{place + 2}"

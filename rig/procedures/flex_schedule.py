@@ -27,7 +27,14 @@ def flex_schedule(unit: UnitUnderTest, case: FlexScheduleCase, recorder: CaseRec
 
     recorder.step("sample", case.sample_for_s)
     watch.ask_pump()
-    begin_ns = clock.now_ns()
+    weigh_course(watch, case, clock.now_ns())
+
+    watch.blank("after", case)
+    watch.end()
+
+
+def weigh_course(watch: Watch, case: FlexScheduleCase, begin_ns: int, from_ns: int = 0) -> None:
+    """Weigh at each change of the rate and in between, of what began at ``begin_ns``; nothing before ``from_ns``."""
     end_ns = begin_ns + ns_from_s(case.sample_for_s)
     count = round(case.sample_for_s / case.sample_every_s)
     grid = {begin_ns + ns_from_s(place * case.sample_every_s) for place in range(count + 1)}
@@ -35,11 +42,10 @@ def flex_schedule(unit: UnitUnderTest, case: FlexScheduleCase, recorder: CaseRec
     changes = set(change_instants_ns(case.schedule, course, begin_ns, end_ns))
     clock_settings = dict(course.settings[1:])
     for t_ns in sorted(grid | changes):
+        if t_ns < from_ns:
+            continue
         watch.rest_until(t_ns)
         watch.weigh()
         if t_ns in clock_settings:
-            set_clock(pump, recorder, clock, clock_settings[t_ns])
+            set_clock(therapy_pump(watch.unit), watch.recorder, watch.clock, clock_settings[t_ns])
     watch.ask_pump()
-
-    watch.blank("after", case)
-    watch.end()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s, s_from_ns
@@ -32,6 +31,8 @@ COUNT_SHARE, COUNT_S, COUNT_NL = (
     10.0,
     1000.0,
 )  # how far a pump's count may be from rate x time, and no stop
+
+Expected = Callable[[int, int], float]  # nl between two instants of the run, in ns
 
 
 class CannotGoOnError(RigError):
@@ -60,6 +61,10 @@ class Left:
         """When a step began, on the instruments' clock."""
         return step.start_ns + self.zero_ns
 
+    def said_of_delivery(self, unit: UnitUnderTest) -> list[str]:
+        """What the pump's log tells of delivery since it was read last: codes, the oldest first."""
+        return [event.code for event in unit.pump.events_since(self.last_event) if event.code in DELIVERY]
+
 
 @dataclass(frozen=True)
 class GoesOn:
@@ -82,12 +87,12 @@ def flow_accuracy_goes_on(
     step = left.step
     watch = Watch(unit, recorder, clock, case.flow_every_s, last_event=left.last_event)
     if step is None or step.name not in ("settle", "sample"):
-        return _blank_goes_on(watch, case, left)
+        return blank_goes_on(watch, case, left)
     running = Prescription("continuous", rate_nl_h=nl_h_from_ml_h(case.rate_ml_h))
-    _never_stopped(unit, running, recorder, left)
+    never_stopped(unit, running, recorder, left, steadily(running.rate_nl_h))
 
     def rest() -> None:
-        watch.take_up()
+        watch.take_up(case)
         since_ns = left.since_ns(step)
         if step.name == "settle":
             watch.weigh_for(case.settle_s, case.sample_every_s, since_ns)
@@ -99,8 +104,7 @@ def flow_accuracy_goes_on(
         watch.blank("after", case)
         watch.end()
 
-    words = f"the pump never stopped; the step '{step.name}' goes on, and the gap stays a gap"
-    return GoesOn(words, rest, running)
+    return GoesOn(still_running(step), rest, running)
 
 
 def bolus_goes_on(
@@ -110,7 +114,7 @@ def bolus_goes_on(
     step = left.step
     watch = Watch(unit, recorder, clock, case.flow_every_s, last_event=left.last_event)
     if step is None or step.name != "sample":
-        return _blank_goes_on(watch, case, left)
+        return blank_goes_on(watch, case, left)
     begun = max((int(record["index"]) for record in left.data.doses_begun), default=-1) + 1
     weighed = max((dose.index for dose in left.data.doses), default=-1) + 1
     state = unit.pump.interrogate()
@@ -119,7 +123,7 @@ def bolus_goes_on(
         raise CannotGoOnError(f"the pump delivers what this case did not command (mode '{state.mode}')")
 
     def rest() -> None:
-        watch.take_up()
+        watch.take_up(case)
         first = weighed
         if begun > weighed:
             first = _after_a_bolus_in_doubt(watch, case, left, begun - 1)
@@ -187,31 +191,53 @@ def _given_whole(events: list[PumpEvent], volume_nl: int) -> bool:
     return ends[0].get("CAUSE") == "DONE" and ends[0].get("GOT") == str(volume_nl)
 
 
-def _blank_goes_on(watch: Watch, case: WeighedCase, left: Left) -> GoesOn:
-    """All was delivered; the pump is to stand, and what evaporates is weighed. Raises CannotGoOnError."""
+def blank_goes_on(
+    watch: Watch, case: WeighedCase, left: Left, then: Callable[[str], None] | None = None
+) -> GoesOn:
+    """All was delivered; the pump is to stand, and what evaporates is weighed. Raises CannotGoOnError.
+
+    ``then(which)``: what follows the blank of that name, where it is not the end.
+    """
     step = left.step
-    if step is None or step.name not in ("relax_after", "blank_after"):
-        raise CannotGoOnError(f"it was interrupted in the step '{step.name if step else 'start'}'")
+    kind, _, which = step.name.partition("_") if step else ("start", "", "")
+    if step is None or kind not in ("relax", "blank") or which == "before":
+        raise CannotGoOnError(f"it was interrupted in the step '{step.name if step else kind}'")
 
     def rest() -> None:
-        watch.take_up()
+        watch.take_up(case)
         watch.unit.pump.stop("evaporation blank")
-        if step.name == "relax_after":
+        if kind == "relax":
             watch.rest_until(left.since_ns(step) + ns_from_s(case.relax_s))
-            watch.recorder.step("blank_after", case.blank_s)
-            watch.weigh_for(case.blank_s, case.blank_every_s)
+            watch.recorder.step(f"blank_{which}", case.blank_s)
+            watch.weigh_blank(case)
         else:
             end_ns = left.since_ns(step) + ns_from_s(case.blank_s)
             # A blank that was over meanwhile, or nearly, gets its length from now: two ends of a line need to be seen.
-            since_ns = left.since_ns(step) if end_ns > watch.clock.now_ns() else None
-            watch.weigh_for(case.blank_s, case.blank_every_s, since_ns)
+            watch.weigh_blank(case, left.since_ns(step) if end_ns > watch.clock.now_ns() else None)
+        if then is not None:
+            then(which)
         watch.end()
 
     return GoesOn(f"all was delivered before; the step '{step.name}' goes on", rest)
 
 
-def _never_stopped(unit: UnitUnderTest, running: Prescription, recorder: CaseRecorder, left: Left) -> None:
-    """Raises CannotGoOnError unless the pump runs, with this program, and all it says fits that it always did."""
+def still_running(step: Step) -> str:
+    """How a step goes on in which the pump delivers, in words."""
+    return f"the pump never stopped; the step '{step.name}' goes on, and the gap stays a gap"
+
+
+def steadily(rate_nl_h: int) -> Expected:
+    """What a constant rate delivers."""
+    return lambda from_ns, to_ns: rate_nl_h * s_from_ns(to_ns - from_ns) / 3600
+
+
+def never_stopped(
+    unit: UnitUnderTest, running: Prescription, recorder: CaseRecorder, left: Left, expected_nl: Expected
+) -> None:
+    """Raises CannotGoOnError unless the pump runs, with this program, and all it says fits that it always did.
+
+    ``expected_nl``: what the program delivers between two instants of the run.
+    """
     if not left.time_is_known:
         raise CannotGoOnError("it is not known how long the rig was gone")
     if unit.switched is not None:
@@ -221,12 +247,12 @@ def _never_stopped(unit: UnitUnderTest, running: Prescription, recorder: CaseRec
         raise CannotGoOnError(f"the pump was stopped meanwhile (it is in mode '{state.mode}')")
     if (active := unit.pump.read_back()) != running:
         raise CannotGoOnError(f"the pump has another program now: {active}")
-    said = [event.code for event in unit.pump.events_since(left.last_event) if event.code in DELIVERY]
+    said = left.said_of_delivery(unit)
     if not _was_asked_since_the_start(left.data) and said[:2] == ["PROG", "START"]:
         said = said[2:]  # the pump's own words on the program of this case
     if said:
         raise CannotGoOnError(f"the pump's log tells of {said[0]} meanwhile")
-    _check_count(running.rate_nl_h, state, left)
+    _check_count(state, left, expected_nl)
     recorder.pump_state(
         state
     )  # only now: who asks after another interruption counts from the last sound state
@@ -234,23 +260,22 @@ def _never_stopped(unit: UnitUnderTest, running: Prescription, recorder: CaseRec
 
 def _was_asked_since_the_start(data: CaseData) -> bool:
     """Whether the pump's log was read after it had been programmed."""
-    program = data.step("program")
-    return program is not None and any(int(record["t_ns"]) > program.start_ns for record in data.pump_states)
+    programs = [step for step in data.steps if step.name == "program" or step.name.startswith("refill_")]
+    return bool(programs) and any(int(record["t_ns"]) > programs[-1].start_ns for record in data.pump_states)
 
 
-def _check_count(rate_nl_h: int, state: PumpState, left: Left) -> None:
-    """Raises CannotGoOnError unless the pump counted rate x time since it was last asked."""
+def _check_count(state: PumpState, left: Left, expected_nl: Expected) -> None:
+    """Raises CannotGoOnError unless the pump counted what should have flowed since it was last asked."""
     running = [record for record in left.data.pump_states if record["running"]]
     if not running:
         return  # it was never asked while it ran; its log and its program have spoken
-    then = running[-1]
-    passed_s = s_from_ns(state.t_ns - (int(then["t_ns"]) + left.zero_ns))
-    expected_nl = rate_nl_h * passed_s / 3600
+    then, then_ns, now_ns = running[-1], int(running[-1]["t_ns"]), state.t_ns - left.zero_ns
+    due_nl = expected_nl(then_ns, now_ns)
     counted_nl = state.delivered_nl - int(then["delivered_nl"])
-    slack_nl = COUNT_SHARE * expected_nl + rate_nl_h * COUNT_S / 3600 + COUNT_NL
-    if abs(counted_nl - expected_nl) > slack_nl:
+    slack_nl = COUNT_SHARE * due_nl + expected_nl(now_ns, now_ns + ns_from_s(COUNT_S)) + COUNT_NL
+    if abs(counted_nl - due_nl) > slack_nl:
         raise CannotGoOnError(
-            f"the pump counted {counted_nl} nL where {expected_nl:.0f} nL should have flowed: it stood for a while"
+            f"the pump counted {counted_nl} nL where {due_nl:.0f} nL should have flowed: it stood for a while"
         )
 
 
@@ -263,9 +288,3 @@ def _last_reading(data: CaseData, until_ns: int, zero_ns: int) -> MassReading | 
     return MassReading(
         int(data.mass.t_ns[last]) + zero_ns, float(data.mass.mass_g[last]), bool(data.mass.stable[last]), b""
     )
-
-
-GOES_ON: dict[str, Callable[[UnitUnderTest, Any, CaseRecorder, Clock, Left], GoesOn]] = {
-    "flow_accuracy": flow_accuracy_goes_on,
-    "bolus": bolus_goes_on,
-}

@@ -79,8 +79,13 @@ class Watch:
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
-    def take_up(self) -> None:
-        """After an interruption: the monitors read, and the flow sensor started again."""
+    def take_up(self, case: WeighedCase) -> None:
+        """After an interruption: valves and bath as the case has them, the flow sensor started, the monitors read."""
+        self.prepared = case
+        set_channels(self.unit, case, True)
+        if case.bath_temperature_c is not None:
+            bath_of(self.unit).set_temperature(case.bath_temperature_c)
+            bath_of(self.unit).switch(True)
         self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
@@ -93,8 +98,12 @@ class Watch:
         self.unit.pump.stop("evaporation blank")
         self.rest(case.relax_s)
         self.recorder.step(f"blank_{which}", case.blank_s)
+        self.weigh_blank(case)
+
+    def weigh_blank(self, case: WeighedCase, since_ns: int | None = None) -> None:
+        """What evaporates, the line closed if the case has a valve for that; ``since_ns`` as of :meth:`weigh_for`."""
         close_line(self.unit, case, True)
-        self.weigh_for(case.blank_s, case.blank_every_s)
+        self.weigh_for(case.blank_s, case.blank_every_s, since_ns)
         close_line(self.unit, case, False)
 
     def _prepare(self, case: WeighedCase) -> None:

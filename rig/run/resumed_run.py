@@ -13,7 +13,8 @@ from rig.clock import Clock
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
 from rig.errors import DefinitionError, RigError, Where
-from rig.procedures.going_on import GOES_ON, CannotGoOnError, Left, nothing_was_dosed
+from rig.procedures import GOES_ON
+from rig.procedures.going_on import CannotGoOnError, Left, nothing_was_dosed
 from rig.readings import PumpAlarm
 from rig.record.bench_history import BenchHistory
 from rig.record.case_data import CaseData, RunRecord
@@ -214,6 +215,6 @@ def may_be_delivering(record: RunRecord) -> list[str]:
             if data.ended == "unfinished"
             and data.procedure in GOES_ON
             and data.steps
-            and data.steps[-1].name in ("settle", "sample")
+            and data.steps[-1].name.partition("_")[0] in ("settle", "sample")
         }
     )

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import rig.record.attestation
+import rig.record.manifest
+import rig.record.run_folder
+import rig.report
+import rig.run.resumed_run
 import rig.sim.build
 from rig.bench.open import Bench, open_bench
 from rig.clock import ns_from_s
 from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import plan_from_text
-from rig.errors import RigError
+from rig.errors import IntegrityError, RigError
+from rig.record.journal import Journal
 from rig.record.journal_reader import read_journal
+from rig.record.layout import MANIFEST
+from rig.record.load_run import load_run
 from rig.record.wire_log import read_wire_log
+from rig.run.gap import Gap
+from rig.run.resume import close, resume
+from rig.run.resumed_run import ResumedRun
 from rig.run.run import Run
 from rig.sim.build import SimulatedBench, SimulatedChannel, simulate
 
@@ -182,3 +195,178 @@ def open_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 def scene(open_scene: Callable[..., Scene]) -> Scene:
     """One unit that is well."""
     return open_scene()
+
+
+class Killed(BaseException):
+    """The process is dead."""
+
+
+@dataclass
+class Death:
+    """Comes at the ``left``-th act from now; None: not at all. ``torn``: in the middle of a record."""
+
+    left: int | None = None
+    torn: bool = False
+    dead: bool = False
+    acts: int = 0
+    guard: Callable[[], None] | None = None  # what it does at once
+
+    def act(self) -> None:
+        self.acts += 1
+        if self.left is not None:
+            self.left -= 1
+            if self.left <= 0:
+                self.come()
+        if self.dead:
+            raise Killed
+
+    def come(self) -> None:
+        """From now on nothing is written and nothing is sent; the guard, if it lives, stops the pump."""
+        if not self.dead and self.guard is not None:
+            self.guard()
+        self.dead = True
+
+    def revive(
+        self, left: int | None = None, torn: bool = False, guard: Callable[[], None] | None = None
+    ) -> None:
+        self.left, self.torn, self.guard, self.dead, self.acts = left, torn, guard, False, 0
+
+
+@dataclass
+class Mortal:
+    """A scene whose process can die."""
+
+    scene: Any
+    death: Death
+    word: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        return self.scene.run.path
+
+    def begin(self) -> None:
+        """Carry the plan out as a run does."""
+        try:
+            for case in self.scene.run.plan.cases:
+                self.scene.run.carry_out(case, ["SIM-0001"])
+            self.scene.run.close()
+        except (Killed, IntegrityError):
+            self.died(self.scene.run)
+
+    def take_up(self) -> dict[str, Any] | None:
+        """Go on as ``rig resume`` does; the results, or None if it was killed."""
+        record, run = load_run(self.path), None
+        try:
+            if (self.path / MANIFEST).exists():
+                return resume(self.path, "somebody", (), self.answer)
+            if record.closed is not None:
+                return close(self.path, "somebody")
+            run = ResumedRun(record, self.scene.run.plan, self.scene.bench, "somebody")
+            run.record_gap()
+            run.meet_instruments()
+            for case, serials in run.cases():
+                run.go_on(case, serials, self.answer)
+            return run.close()
+        except (Killed, IntegrityError):
+            self.died(run)
+            return None
+
+    def killed_at(self, seen: Callable[[Any], bool], guarded: bool = False) -> None:
+        """Begin the run, and kill it as soon as something is true of its scene."""
+        self.death.revive(guard=self.guard_stops if guarded else None)
+
+        def look() -> None:
+            if seen(self.scene):
+                self.death.come()
+            else:
+                self.scene.at(1, look)
+
+        self.scene.at(1, look)
+        self.begin()
+
+    def answer(self, question: str) -> bool:
+        self.asked.append(question)
+        return self.word
+
+    def died(self, run: Any) -> None:
+        assert self.death.dead
+        self.death.revive()
+        if run is not None:
+            run._detach()
+            run.folder.journal.close()
+
+    def guard_stops(self) -> None:
+        self.scene.channel.pump.unit.stop()
+
+    def codes(self, code: str) -> list[dict[str, Any]]:
+        return [
+            dict(record.arguments)
+            for record in self.scene.channel.pump.unit.events.kept
+            if record.code == code
+        ]
+
+    def hashes(self) -> dict[str, str]:
+        files = sorted(path for path in self.path.rglob("*") if path.is_file())
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture
+def mortal(open_scene, monkeypatch) -> Callable[..., Mortal]:
+    """mortal(plan) makes one; every record, file and byte to an instrument is an act at which death may come."""
+    death = Death()
+    write = Journal._write
+
+    def mortal_write(self: Journal, kind: str, line: bytes) -> int:
+        try:
+            death.act()
+        except Killed:
+            if death.torn:
+                death.torn = False
+                os.write(self._descriptor, line[: len(line) // 2])
+            raise
+        seq = write(self, kind, line)
+        death.act()
+        return seq
+
+    monkeypatch.setattr(Journal, "_write", mortal_write)
+    for module in (rig.record.run_folder, rig.record.manifest, rig.record.attestation):
+        put = module.write_atomically
+
+        def mortal_put(path: Path, *rest: Any, put: Callable = put) -> None:
+            if death.left == 1:
+                path.with_name(path.name + ".unfinished").write_bytes(b"half")
+            death.act()
+            put(path, *rest)
+            death.act()
+
+        monkeypatch.setattr(module, "write_atomically", mortal_put)
+
+    def light_report(run_folder: Path, *rest: Any) -> None:
+        """In place of a report, which takes a second to typeset."""
+        (run_folder / ".report.html.part").write_text("half")
+        death.act()
+        (run_folder / ".report.html.part").replace(run_folder / "report.html")
+
+    monkeypatch.setattr(rig.report, "build_report", light_report)
+
+    def make(plan: str) -> Mortal:
+        scene = open_scene(plan=plan)
+        for device in (scene.channel.pump, scene.channel.balance, scene.channel.flow):
+            hear = device.receive
+
+            def receive(data: bytes, hear: Callable = hear) -> None:
+                death.act()
+                hear(data)
+
+            monkeypatch.setattr(device, "receive", receive)
+        zero_ns = scene.run._started_ns
+        monkeypatch.setattr(
+            rig.run.resumed_run,
+            "gap_until_now",
+            lambda _record, last_ns: Gap(last_ns, scene.clock.now_ns() - zero_ns, "for a while"),
+        )
+        death.revive()
+        return Mortal(scene, death)
+
+    return make

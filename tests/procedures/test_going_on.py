@@ -7,29 +7,16 @@ trials.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import rig.record.attestation
-import rig.record.manifest
-import rig.record.run_folder
-import rig.report
-import rig.run.resumed_run
-from rig.errors import IntegrityError
-from rig.record.journal import Journal
-from rig.record.layout import MANIFEST
 from rig.record.load_run import load_run
 from rig.record.verify import verify_run
-from rig.run.gap import Gap
-from rig.run.resume import close, resume
-from rig.run.resumed_run import ResumedRun, may_be_delivering
+from rig.run.resume import close
+from rig.run.resumed_run import may_be_delivering
 
 FEW, MANY = 3, 200
 PLAN = """
@@ -70,183 +57,6 @@ accept = { mean_error = "within 50 %", alarms = "none" }
 """
 
 
-class Killed(BaseException):
-    """The process is dead."""
-
-
-@dataclass
-class Death:
-    """Comes at the ``left``-th act from now; None: not at all. ``torn``: in the middle of a record."""
-
-    left: int | None = None
-    torn: bool = False
-    dead: bool = False
-    acts: int = 0
-    guard: Callable[[], None] | None = None  # what it does at once
-
-    def act(self) -> None:
-        self.acts += 1
-        if self.left is not None:
-            self.left -= 1
-            if self.left <= 0:
-                self.come()
-        if self.dead:
-            raise Killed
-
-    def come(self) -> None:
-        """From now on nothing is written and nothing is sent; the guard, if it lives, stops the pump."""
-        if not self.dead and self.guard is not None:
-            self.guard()
-        self.dead = True
-
-    def revive(
-        self, left: int | None = None, torn: bool = False, guard: Callable[[], None] | None = None
-    ) -> None:
-        self.left, self.torn, self.guard, self.dead, self.acts = left, torn, guard, False, 0
-
-
-@dataclass
-class Mortal:
-    """A scene whose process can die."""
-
-    scene: Any
-    death: Death
-    word: bool = False
-    asked: list[str] = field(default_factory=list)
-
-    @property
-    def path(self) -> Path:
-        return self.scene.run.path
-
-    def begin(self) -> None:
-        """Carry the plan out as a run does."""
-        try:
-            for case in self.scene.run.plan.cases:
-                self.scene.run.carry_out(case, ["SIM-0001"])
-            self.scene.run.close()
-        except (Killed, IntegrityError):
-            self.died(self.scene.run)
-
-    def take_up(self) -> dict[str, Any] | None:
-        """Go on as ``rig resume`` does; the results, or None if it was killed."""
-        record, run = load_run(self.path), None
-        try:
-            if (self.path / MANIFEST).exists():
-                return resume(self.path, "somebody", (), self.answer)
-            if record.closed is not None:
-                return close(self.path, "somebody")
-            run = ResumedRun(record, self.scene.run.plan, self.scene.bench, "somebody")
-            run.record_gap()
-            run.meet_instruments()
-            for case, serials in run.cases():
-                run.go_on(case, serials, self.answer)
-            return run.close()
-        except (Killed, IntegrityError):
-            self.died(run)
-            return None
-
-    def answer(self, question: str) -> bool:
-        self.asked.append(question)
-        return self.word
-
-    def died(self, run: Any) -> None:
-        assert self.death.dead
-        self.death.revive()
-        if run is not None:
-            run._detach()
-            run.folder.journal.close()
-
-    def guard_stops(self) -> None:
-        self.scene.channel.pump.unit.stop()
-
-    def codes(self, code: str) -> list[dict[str, Any]]:
-        return [
-            dict(record.arguments)
-            for record in self.scene.channel.pump.unit.events.kept
-            if record.code == code
-        ]
-
-    def hashes(self) -> dict[str, str]:
-        files = sorted(path for path in self.path.rglob("*") if path.is_file())
-        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-@pytest.fixture
-def mortal(open_scene, monkeypatch) -> Callable[[], Mortal]:
-    """Make one; every record, file and byte to an instrument is an act at which death may come."""
-    death = Death()
-    write = Journal._write
-
-    def mortal_write(self: Journal, kind: str, line: bytes) -> int:
-        try:
-            death.act()
-        except Killed:
-            if death.torn:
-                death.torn = False
-                os.write(self._descriptor, line[: len(line) // 2])
-            raise
-        seq = write(self, kind, line)
-        death.act()
-        return seq
-
-    monkeypatch.setattr(Journal, "_write", mortal_write)
-    for module in (rig.record.run_folder, rig.record.manifest, rig.record.attestation):
-        put = module.write_atomically
-
-        def mortal_put(path: Path, *rest: Any, put: Callable = put) -> None:
-            if death.left == 1:
-                path.with_name(path.name + ".unfinished").write_bytes(b"half")
-            death.act()
-            put(path, *rest)
-            death.act()
-
-        monkeypatch.setattr(module, "write_atomically", mortal_put)
-
-    def light_report(run_folder: Path, *rest: Any) -> None:
-        """In place of a report, which takes a second to typeset."""
-        (run_folder / ".report.html.part").write_text("half")
-        death.act()
-        (run_folder / ".report.html.part").replace(run_folder / "report.html")
-
-    monkeypatch.setattr(rig.report, "build_report", light_report)
-
-    def make() -> Mortal:
-        scene = open_scene(plan=PLAN)
-        for device in (scene.channel.pump, scene.channel.balance, scene.channel.flow):
-            hear = device.receive
-
-            def receive(data: bytes, hear: Callable = hear) -> None:
-                death.act()
-                hear(data)
-
-            monkeypatch.setattr(device, "receive", receive)
-        zero_ns = scene.run._started_ns
-        monkeypatch.setattr(
-            rig.run.resumed_run,
-            "gap_until_now",
-            lambda _record, last_ns: Gap(last_ns, scene.clock.now_ns() - zero_ns, "for a while"),
-        )
-        death.revive()
-        return Mortal(scene, death)
-
-    return make
-
-
-def killed_at(mortal: Mortal, seen: Callable[[Any], bool], guarded: bool = False) -> None:
-    """Begin the run, and kill it as soon as something is true of the simulated pump or the clock."""
-    scene = mortal.scene
-    mortal.death.revive(guard=mortal.guard_stops if guarded else None)
-
-    def look() -> None:
-        if seen(scene):
-            mortal.death.come()
-        else:
-            scene.at(1, look)
-
-    scene.at(1, look)
-    mortal.begin()
-
-
 def case_of(results: dict[str, Any], case_id: str) -> dict[str, Any]:
     return next(case for case in results["cases"] if case["id"] == case_id)
 
@@ -256,8 +66,8 @@ def minutes(start: float) -> Callable[[Any], bool]:
 
 
 def test_sampling_goes_on_if_the_pump_never_stopped(mortal):
-    mortal = mortal()
-    killed_at(mortal, minutes(32))
+    mortal = mortal(PLAN)
+    mortal.killed_at(minutes(32))
     assert may_be_delivering(load_run(mortal.path)) == ["SIM-0001"]
     mortal.scene.clock.sleep_s(300)
     results = mortal.take_up()
@@ -276,9 +86,9 @@ def test_sampling_goes_on_if_the_pump_never_stopped(mortal):
 
 @pytest.mark.parametrize("word", [False, True])
 def test_sampling_begins_again_only_on_the_operators_word_if_the_guard_stopped_the_pump(mortal, word):
-    mortal = mortal()
+    mortal = mortal(PLAN)
     mortal.word = word
-    killed_at(mortal, minutes(32), guarded=True)
+    mortal.killed_at(minutes(32), guarded=True)
     results = mortal.take_up()
     case = case_of(results, "flow")
     assert len(mortal.asked) == 1
@@ -292,8 +102,8 @@ def test_sampling_begins_again_only_on_the_operators_word_if_the_guard_stopped_t
 
 
 def test_a_pump_that_stood_for_a_while_and_runs_again_is_found_out(mortal):
-    mortal = mortal()
-    killed_at(mortal, minutes(32))
+    mortal = mortal(PLAN)
+    mortal.killed_at(minutes(32))
     mortal.scene.channel.pump.unit.rotor_held = True
     mortal.scene.clock.sleep_s(400)
     mortal.scene.channel.pump.unit.rotor_held = False
@@ -304,8 +114,8 @@ def test_a_pump_that_stood_for_a_while_and_runs_again_is_found_out(mortal):
 
 
 def test_before_anything_was_delivered_it_begins_again_by_itself(mortal):
-    mortal = mortal()
-    killed_at(mortal, minutes(8))
+    mortal = mortal(PLAN)
+    mortal.killed_at(minutes(8))
     results = mortal.take_up()
     assert (results["outcome"], mortal.asked) == ("PASS", [])
     assert len([record for record in load_run(mortal.path).cases if record.case == "flow"]) == 2
@@ -313,8 +123,8 @@ def test_before_anything_was_delivered_it_begins_again_by_itself(mortal):
 
 @pytest.mark.parametrize("step", ["relax_after", "blank_after"])
 def test_the_blank_afterwards_goes_on(mortal, step):
-    mortal = mortal()
-    killed_at(mortal, minutes(51.5 if step == "relax_after" else 60), guarded=True)
+    mortal = mortal(PLAN)
+    mortal.killed_at(minutes(51.5 if step == "relax_after" else 60), guarded=True)
     assert load_run(mortal.path).cases[-1].steps[-1].name == step
     mortal.scene.clock.sleep_s(120)
     results = mortal.take_up()
@@ -334,8 +144,8 @@ def in_bolus(number: int) -> Callable[[Any], bool]:
 
 
 def test_a_bolus_that_was_given_whole_is_weighed_late_and_not_given_again(mortal):
-    mortal = mortal()
-    killed_at(mortal, in_bolus(2))
+    mortal = mortal(PLAN)
+    mortal.killed_at(in_bolus(2))
     mortal.scene.clock.sleep_s(600)
     results = mortal.take_up()
     case = case_of(results, "doses")
@@ -348,8 +158,8 @@ def test_a_bolus_that_was_given_whole_is_weighed_late_and_not_given_again(mortal
 
 
 def test_a_bolus_that_was_cut_short_is_neither_weighed_nor_given_again(mortal):
-    mortal = mortal()
-    killed_at(mortal, in_bolus(2), guarded=True)
+    mortal = mortal(PLAN)
+    mortal.killed_at(in_bolus(2), guarded=True)
     case = case_of(mortal.take_up(), "doses")
     assert len(mortal.codes("BOLUS_GRANT")) == 3
     assert (case["ended"], case["outcome"]) == ("completed", "INCONCLUSIVE")
@@ -357,7 +167,7 @@ def test_a_bolus_that_was_cut_short_is_neither_weighed_nor_given_again(mortal):
 
 
 def test_a_run_that_is_sealed_is_left_alone(mortal):
-    mortal = mortal()
+    mortal = mortal(PLAN)
     mortal.begin()
     before = mortal.hashes()
     assert mortal.take_up()["outcome"] == "PASS"
@@ -365,8 +175,8 @@ def test_a_run_that_is_sealed_is_left_alone(mortal):
 
 
 def test_closing_as_it_lies_asks_no_instrument(mortal):
-    mortal = mortal()
-    killed_at(mortal, minutes(32))
+    mortal = mortal(PLAN)
+    mortal.killed_at(minutes(32))
     sent = mortal.death.acts
     mortal.death.revive()
     results = close(mortal.path, "somebody")
@@ -384,7 +194,7 @@ def test_killed_anywhere_and_again_while_it_is_taken_up(mortal, count):
     told: dict[str, int] = {}
     for trial in range(count):
         rng = random.Random(f"crash {trial}")
-        subject = mortal()
+        subject = mortal(PLAN)
         guard = subject.guard_stops if rng.random() < 0.4 else None
         subject.death.revive(rng.randint(1, 1400), rng.random() < 0.3, guard)
         subject.begin()
