@@ -28,8 +28,6 @@ COLUMNS = (
     "gaps",
     "source",
 )
-# What a spreadsheet would take for a formula, or for the end of a cell, at the beginning of one.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "＝", "＋", "－", "＠")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +134,9 @@ def _cells(row: Row) -> list[str]:
 
 def _neutral(cells: Sequence[str]) -> list[str]:
     """Cells that no spreadsheet computes: an apostrophe goes before what looks like a formula."""
-    return [f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell for cell in cells]
+    from rig.report.results_csv import may_be_formula
+
+    return [f"'{cell}" if may_be_formula(cell) else cell for cell in cells]
 
 
 def _gaps(traced: Trace, about: str) -> str:

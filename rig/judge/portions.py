@@ -105,14 +105,15 @@ def _stretches_beside(
 
 
 def weighed_instants(data: CaseData, instants_ns: Sequence[int]) -> list[int]:
-    """Instants at which something begins or ends; where the rig was gone just then, the next reading stands for it."""
+    """Instants of a step, its beginning first; where the rig was gone just then, the next reading stands for it."""
+    inside = data.mass.t_ns[data.mass.t_ns >= min(instants_ns)]
     found = []
     for t_ns in instants_ns:
-        later = data.mass.t_ns[data.mass.t_ns >= t_ns]
+        later = inside[inside >= t_ns]
         was_gone = any(
             gap.start_ns <= t_ns + LATE_NS and t_ns - LATE_NS <= gap.end_ns for gap in data.interruptions
         )
-        is_far = not (np.abs(data.mass.t_ns - t_ns) <= LATE_NS).any()
+        is_far = not (np.abs(inside - t_ns) <= LATE_NS).any()
         found.append(int(later[0]) if was_gone and is_far and len(later) else t_ns)
     return sorted(set(found))
 

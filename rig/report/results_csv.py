@@ -37,8 +37,8 @@ COLUMNS = (
     "unit",
     *OF_A_NUMBER,
 )
-# A spreadsheet takes a cell for a formula that begins with one of these, or with a tab or an end of line.
-FORMULA_BEGINS = tuple("=+-@＝＋－＠\t\r\n")
+# A spreadsheet takes a cell for a formula, or for the end of a cell, that begins with one of these.
+FORMULA_BEGINS = tuple("=+-@|＝＋－＠\t\r\n")
 
 
 def results_csv(results: Results) -> str:
@@ -63,8 +63,12 @@ def cell(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return repr(value)
-    formula = str(value).startswith(FORMULA_BEGINS)
-    return f"'{visible(value)}" if formula else visible(value)
+    return f"'{visible(value)}" if may_be_formula(str(value)) else visible(value)
+
+
+def may_be_formula(text: str) -> bool:
+    """Whether a spreadsheet would compute a cell of this text; an apostrophe before it keeps it text."""
+    return text.lstrip(" ").startswith(FORMULA_BEGINS)
 
 
 def _rows(case: Results) -> Iterator[Results]:

@@ -15,7 +15,7 @@ from rig.record.load_run import load_run
 from rig.record.verify import verify_run
 from rig.run.resumed_run import may_be_delivering
 
-FEW, MANY = 2, 100
+FEW, MANY = 1, 20
 HEAD = """
 [plan]
 id = "test"
