@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -261,15 +262,27 @@ class FaultBench:
         return BenchLock(self.bench_id, self.home / "tmp" / "infusion-rig-locks")
 
     def wait_until_free(self) -> None:
-        """Until the bench can be had again."""
+        """Until the bench can be had again, and no guard that was born as its run died is left to take it once more."""
         until = time.monotonic() + WITHIN_S
         while True:
             try:
                 with self.lock:
-                    return
+                    if not self._has_guards():
+                        return
             except BenchBusy:
-                assert time.monotonic() < until, "the bench stays locked"
-                time.sleep(0.01)
+                pass
+            assert time.monotonic() < until, "the bench stays locked"
+            time.sleep(0.01)
+
+    def _has_guards(self) -> bool:
+        """By the environment that every process of this bench has."""
+        ours = f"TMPDIR={self.home / 'tmp'}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                is_guard = b"rig.guard" in (process / "cmdline").read_bytes()
+                if is_guard and ours in (process / "environ").read_bytes().split(b"\0"):
+                    return True
+        return False
 
     @property
     def left_behind(self) -> list[Path]:
