@@ -79,13 +79,16 @@ class Watch:
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
 
-    def take_up(self, case: WeighedCase) -> None:
-        """After an interruption: valves and bath as the case has them, the flow sensor started, the monitors read."""
-        self.prepared = case
-        set_channels(self.unit, case, True)
-        if case.bath_temperature_c is not None:
-            bath_of(self.unit).set_temperature(case.bath_temperature_c)
-            bath_of(self.unit).switch(True)
+    def take_up(self, case: WeighedCase | None = None) -> None:
+        """Without having begun: the flow sensor started, the monitors read; valves and bath as an interrupted case has
+        them.
+        """
+        if case is not None:
+            self.prepared = case
+            set_channels(self.unit, case, True)
+            if case.bath_temperature_c is not None:
+                bath_of(self.unit).set_temperature(case.bath_temperature_c)
+                bath_of(self.unit).switch(True)
         self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
