@@ -27,9 +27,6 @@ def population(plan: Plan, units: list[Result], cases: list[Result]) -> Result:
     A unit counts as passed if its outcome is PASS, as failed if it is another that was decided; a unit without a
     decision counts in neither. Shares are of 1.
     """
-    outcomes = [Outcome(unit["outcome"]) for unit in units]
-    decided = [outcome for outcome in outcomes if outcome not in UNDECIDED]
-    failed = sum(outcome is not Outcome.PASS for outcome in decided)
     asked = None if plan.reliability_pct is None else plan.reliability_pct / 100
     confidence = plan.confidence_pct / 100
     coverage = USUAL_COVERAGE if asked is None else asked
@@ -38,12 +35,21 @@ def population(plan: Plan, units: list[Result], cases: list[Result]) -> Result:
         "confidence": confidence,
         "reliability_asked": asked,
         "units_needed": None if asked is None else units_for_reliability(asked, confidence),
-        "units": len(units),
+        **units_counted([Outcome(unit["outcome"]) for unit in units], confidence),
+        "coverage": coverage,
+        "intervals": intervals(cases, coverage, confidence),
+    }
+
+
+def units_counted(outcomes: list[Outcome], confidence: float) -> Result:
+    """How many units, how many decided and failed, and the reliability that shows (a share of 1; None: nothing)."""
+    decided = [outcome for outcome in outcomes if outcome not in UNDECIDED]
+    failed = sum(outcome is not Outcome.PASS for outcome in decided)
+    return {
+        "units": len(outcomes),
         "units_decided": len(decided),
         "units_failed": failed,
         "reliability_shown": reliability_shown(len(decided), failed, confidence) if decided else None,
-        "coverage": coverage,
-        "intervals": intervals(cases, coverage, confidence),
     }
 
 

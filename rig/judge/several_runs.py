@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.analysis.decision import Outcome, worst
-from rig.analysis.sample_size import reliability_shown
-from rig.judge.population import UNDECIDED, USUAL_COVERAGE, intervals
+from rig.judge.population import UNDECIDED, USUAL_COVERAGE, intervals, units_counted
 
 Result = dict[str, Any]
 SCHEMA = "infusion-rig/summary/1"
@@ -152,17 +151,12 @@ def _populations(carried_out: list[OnUnit], ordered: Sequence[Result]) -> list[R
             worst([each.verdict for each in of_firmware if each.unit == unit])
             for unit in dict.fromkeys(each.unit for each in of_firmware)
         ]
-        decided = [verdict for verdict in verdicts if verdict not in UNDECIDED]
-        failed = sum(verdict is not Outcome.PASS for verdict in decided)
         found.append(
             {
                 "firmware": firmware,
                 "confidence": confidence,
                 "coverage": coverage,
-                "units": len(verdicts),
-                "units_decided": len(decided),
-                "units_failed": failed,
-                "reliability_shown": reliability_shown(len(decided), failed, confidence) if decided else None,
+                **units_counted(verdicts, confidence),
                 "intervals": _intervals(of_firmware, coverage, confidence),
             }
         )

@@ -108,7 +108,7 @@ ALARMS = {
     "ERI": "elective replacement indicator",
     "MEMORY_WARNING": "memory warning",
     "MEMORY_FAILURE": "memory failure",
-    "STOPPED_48H": "stopped for 48 h",
+    "STOPPED_48H": "reminder that it is stopped for 48 h",
 }
 EVENTS = {
     "STALL_ON": "motor stall noticed",
