@@ -265,7 +265,7 @@ def test_the_names_it_is_given_where_it_gives_none(tmp_path, session):
         ({"requirements": "none.csv"}, "none.csv"),
         ({"reference_temperature": "37 C"}, "unknown unit 'C'"),
         ({"unattended": 1}, "true or false is needed here"),
-        ({"title": None}, "a text in quotes is needed here"),
+        ({"title": 5}, "a text in quotes is needed here"),
         ({"pumps": ["garden hose"]}, "'garden hose' is not known here"),
     ],
 )
