@@ -117,6 +117,10 @@ def journal_fields(main_job, tmp_path_factory):
     journal.append(
         "case_started", case="case", unit="unit", procedure="bolus", again="on the operator's word"
     )
+    recorder.measured("name", 1.0, "mL", 0.1, 2.0, None)
+    recorder.failed_assertion("message")
+    journal.append("python_files", files=[])
+    journal.append("quarantine", file="known.toml", sha256="", entries=[])
     journal.append("recovered", words="the pump was stopped")
     asking = RecordedAsking(lambda *_: None, journal, "unit", "pump")
     asking(0, ">", b"done?\n")
