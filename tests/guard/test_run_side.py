@@ -35,7 +35,7 @@ class FarEnd:
         self._in, self._out = os.fdopen(from_run, "rb"), os.fdopen(to_run, "wb", buffering=0)
         self.heard = queue.SimpleQueue()
         self.beats = queue.SimpleQueue()
-        self.killed, self.echoes, self.obeys = 0, True, True
+        self.killed, self.waited, self.echoes, self.obeys = 0, 0, True, True
         self.gone = threading.Event()
         self.answers = {}  # word of the run: what is said to it
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -70,6 +70,7 @@ class FarEnd:
         self.die()
 
     def wait(self, timeout=None):
+        self.waited += 1
         if not self.gone.wait(timeout):
             raise subprocess.TimeoutExpired("guard", timeout)
         return 0
@@ -145,6 +146,39 @@ def test_it_is_a_process_of_a_session_of_its_own_and_of_this_python(far, start):
     assert how["creationflags"] == 0
 
 
+def test_on_windows_it_has_a_group_of_its_own_and_no_window(far, start, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
+    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", 0x08000000, raising=False)
+    start()
+    assert far.started[0][1]["creationflags"] == 0x08000200
+
+
+def threads_of_a_guard():
+    return [each for each in threading.enumerate() if each.name in ("guard", "heartbeat")]
+
+
+def test_its_threads_keep_no_process_alive_and_end_with_it(far, start, asked):
+    guard = start(silence_max_s=0.2)
+    threads = threads_of_a_guard()
+    assert sorted(each.name for each in threads) == ["guard", "heartbeat"]
+    assert all(each.daemon for each in threads)
+    guard.end([])
+    for each in threads:
+        each.join(WITHIN_S)
+    assert threads_of_a_guard() == []
+    assert asked.empty()
+
+
+def test_a_guard_that_is_killed_in_the_end_was_not_lost(far, start, asked):
+    guard = start()
+    [listener] = [each for each in threads_of_a_guard() if each.name == "guard"]
+    far.kill = lambda: (far.die(), listener.join(WITHIN_S))  # it is heard at once that it is gone
+    guard.end(["SN1"])
+    assert guard.lost == ""
+    assert asked.empty()
+
+
 def test_a_beat_says_for_how_long_the_quietest_task_has_shown_nothing(far, orders, asked):
     clock = WallClock()
     clock._shown_ns[1] = time.monotonic_ns() - 7_000_000_000
@@ -214,6 +248,7 @@ def test_one_that_does_not_end_is_killed(far, start, monkeypatch):
     far.obeys = False
     guard.end([])
     assert far.killed == 1
+    assert far.waited == 2  # for what is left of it too
 
 
 def test_one_that_does_not_answer_its_beats_is_killed_and_that_is_told(far, start, asked):
