@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -28,6 +29,7 @@ from mutations import Mutable, Mutant
 IN_CHILDREN = Path(__file__).with_name("in_children")
 KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
 LEAST_S, TIMES = 5.0, 10.0  # a test of t seconds is given LEAST_S + TIMES t
+AGAIN = 3.0  # and, if that was not enough, so many times as much: the machine may have been busy
 SCRATCH = (
     "/dev/shm" if Path("/dev/shm").is_dir() else None
 )  # many syncs to a disk take minutes, and show no more
@@ -115,11 +117,14 @@ def run_pytest(files: Iterable[str], then: Callable[[pytest.Session], None]) -> 
     return int(pytest.main([*options, *files], plugins=[Loop(then)]))
 
 
-def first_failure(session: pytest.Session, items: list[pytest.Item], seconds: Covered) -> str:
+def first_failure(
+    session: pytest.Session, items: list[pytest.Item], seconds: Covered, patience: float = 1.0
+) -> str:
     """Run these until one fails: its name, or "" if none does. A test that takes too long ends this process."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for item, after in zip(items, [*items[1:], None], strict=True):
-        signal.setitimer(signal.ITIMER_REAL, LEAST_S + TIMES * seconds.get(item.nodeid, {"s": 6.0})["s"])
+        given_s = LEAST_S + TIMES * seconds.get(item.nodeid, {"s": 6.0})["s"]
+        signal.setitimer(signal.ITIMER_REAL, patience * given_s)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         if session.testsfailed:
             return item.nodeid
@@ -247,13 +252,16 @@ def in_functions(
                 continue
             items = covering(session, covered, mutant.line)
 
-            def carry_out(changes=changes, items=items) -> int:
+            def carry_out(changes=changes, items=items, patience=1.0) -> int:
                 to_file()
                 for function, code in changes:
                     function.__code__ = code
-                return int(first_failure(session, items, covered) != "")
+                return int(first_failure(session, items, covered, patience) != "")
 
-            tell(mutant, outcome(forked(carry_out)[0]) if items else SURVIVED)
+            found = outcome(forked(carry_out)[0]) if items else SURVIVED
+            if found == TIMED_OUT:
+                found = outcome(forked(partial(carry_out, patience=AGAIN))[0])
+            tell(mutant, found)
 
     return run_pytest(files, then)
 
@@ -279,7 +287,7 @@ def loaded(
 
         def then(session: pytest.Session) -> None:
             items = session.items if covered is None else covering(session, covered, None)
-            failed.append(first_failure(session, items, covered or {}))
+            failed.append(first_failure(session, items, covered or {}, AGAIN))
 
         status = run_pytest(files, then)
         return int(failed != [""] or status not in (0, 5))

@@ -9,6 +9,8 @@ says which it was.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -20,6 +22,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "reference" / "deliberate-bugs.md"
+FOUND = REPOSITORY / "build" / "bugs.jsonl"
 PARTS = (
     "rig",
     "tests",
@@ -78,11 +81,40 @@ def first_failure(tree: Path, tests: list[str]) -> str:
     return found[1]
 
 
+def known() -> dict[str, str]:
+    """What was found before, by :func:`key`."""
+    return dict(json.loads(line) for line in FOUND.read_text("utf-8").splitlines()) if FOUND.exists() else {}
+
+
+def key(bug: dict) -> str:
+    """The bug, its file and its tests, as they are now."""
+    digest = hashlib.sha256(json.dumps(bug).encode())
+    for path in (bug["file"], *(test.split("::")[0] for test in bug["tests"])):
+        digest.update((REPOSITORY / path).read_bytes())
+    return digest.hexdigest()
+
+
+def caught_by(tree: Path, bug: dict) -> str:
+    """The test that caught it in this copy of the tree, "" if none did. Found before, it is not tried again."""
+    if key(bug) in known():
+        return known()[key(bug)]
+    file = tree / bug["file"]
+    sound = file.read_text("utf-8")
+    file.write_text(with_bug(sound, bug), encoding="utf-8")
+    found = first_failure(tree, bug["tests"])
+    file.write_text(sound, encoding="utf-8")
+    if found and first_failure(tree, [found]):
+        raise RuntimeError(f"{found} fails without the bug too")
+    with FOUND.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps([key(bug), found]) + "\n")
+    return found
+
+
 def main() -> int:
     words = sys.argv[1:]
     chosen = [bug for bug in bugs() if not words or any(word in bug["name"] for word in words)]
-    not_caught = []
-    lines = []
+    FOUND.parent.mkdir(exist_ok=True)
+    lines, all_caught = [], True
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         tree = Path(scratch)
         (tree / "tmp").mkdir()
@@ -93,20 +125,14 @@ def main() -> int:
             else:
                 shutil.copy(source, tree / part)
         for bug in chosen:
-            file = tree / bug["file"]
-            sound = file.read_text("utf-8")
-            file.write_text(with_bug(sound, bug), encoding="utf-8")
-            caught_by = first_failure(tree, bug["tests"])
-            file.write_text(sound, encoding="utf-8")
-            if caught_by and first_failure(tree, [caught_by]):
-                raise RuntimeError(f"{caught_by} fails without the bug too")
-            print(f"{bug['name']}: {caught_by or 'NOT CAUGHT'}", flush=True)
-            not_caught += [] if caught_by else [bug["name"]]
-            told = f"`{caught_by}`" if caught_by else "**not caught**"
+            test = caught_by(tree, bug)
+            print(f"{bug['name']}: {test or 'NOT CAUGHT'}", flush=True)
+            all_caught = all_caught and bool(test)
+            told = f"`{test}`" if test else "**not caught**"
             lines.append(f"| {bug['name']} | {bug['means']} | `{bug['file']}` | {told} |")
     if not words:
         PAGE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
-    return int(bool(not_caught))
+    return int(not all_caught)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ HEAD = """# Mutation testing
 
 Written by `make campaign-mutants`. Each mutant is one small change to the code (`tests/mutation/mutations.py` lists
 them: a bound, an operator, a number, a condition, a call that is left out); the tests of its module
-(`tests/mutation/modules.toml`) run until one fails. Then the mutant is killed. One that hangs them beyond ten times
-their usual time, and 5 s, counts as killed too. What nobody notices has survived: a hole in the tests, or a change that
+(`tests/mutation/modules.toml`) run until one fails. Then the mutant is killed. One that hangs them, beyond thirty times
+their usual time and 15 s, counts as killed too. What nobody notices has survived: a hole in the tests, or a change that
 changes nothing. Survivors that were read and found to change nothing a caller could see are counted apart, with the
 reason below. Texts for people are not mutated.
 
@@ -100,7 +100,7 @@ class Module:
         if any(mutant.scope for mutant in self.untried):
             forked(in_a_child)
             self.recall()
-        limit_s = 30 + 10 * sum(each["s"] for each in covered.values())
+        limit_s = 60 + 30 * sum(each["s"] for each in covered.values())
         for mutant in self.untried:
             self.tell(mutant, loaded(self.quick, self.name, self.mutable, mutant, covered, limit_s))
         if slow and self.slow:
