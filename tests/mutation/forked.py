@@ -8,6 +8,7 @@ load the mutated source by :mod:`in_children.sitecustomize`.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import shutil
@@ -283,6 +284,7 @@ def loaded(
         sys.modules.pop("sitecustomize", None)
         import sitecustomize  # noqa: F401
 
+        importlib.import_module(module)  # before pytest comes with a finder of its own
         failed = []
 
         def then(session: pytest.Session) -> None:
