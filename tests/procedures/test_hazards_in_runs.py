@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rig.judge import judge
+from rig.judge import judge, results
+from rig.judge.findings import Flag, Kind
 from rig.record.load_run import load_run
 
 SAMPLE_AT_S = 600 + 1920 + 1200  # of an hour
@@ -109,3 +110,20 @@ def test_a_fault_is_flagged_in_the_results(open_scene: Callable[..., Any], what:
     if what != "leak":
         assert found[0]["start_s"] - 300 <= FROM_S + 1 <= found[0]["end_s"] + 300
     assert mean_error(case)["verdict"] == verdict
+
+
+def test_any_fault_of_the_pump_fails_the_case_though_its_criteria_pass(
+    open_scene: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = results.FINDERS["flow_accuracy"]
+
+    def find_a_fault(*of_the_case: Any) -> Any:
+        found = find(*of_the_case)
+        found.flags.append(Flag("no_alarm", "it said nothing", 1, 2, kind=Kind.PUMP))
+        return found
+
+    monkeypatch.setitem(results.FINDERS, "flow_accuracy", find_a_fault)
+    case = judged(open_scene(plan=PLAN))
+
+    assert mean_error(case)["verdict"] == "PASS"
+    assert case["outcome"] == "FAIL"

@@ -68,9 +68,10 @@ def test_the_parts_are_held_apart(tmp_path):
 
 
 def test_who_gets_only_one_of_the_two_keeps_none(tmp_path):
+    both = BenchLock("line-3", tmp_path)  # held on to: one that is thrown away lets go by itself
     with BenchLock("line-3", tmp_path, (GUARD,)):
         with pytest.raises(BenchBusy):
-            BenchLock("line-3", tmp_path).acquire()
+            both.acquire()
         with BenchLock("line-3", tmp_path, (RUNNER,)):  # it is free
             pass
 
@@ -84,8 +85,9 @@ def test_a_lock_that_fails_keeps_none_either(tmp_path, monkeypatch):
         return real(self, *arguments, **options)
 
     monkeypatch.setattr(FileLock, "acquire", acquire)
+    lock = BenchLock("line-3", tmp_path)
     with pytest.raises(RigError, match=r"bench 'line-3' cannot be locked in .*No space left on device"):
-        BenchLock("line-3", tmp_path).acquire()
+        lock.acquire()
     monkeypatch.undo()
     with BenchLock("line-3", tmp_path):
         pass
