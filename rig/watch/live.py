@@ -39,6 +39,7 @@ class Live:
         self._runs: dict[str, WatchedRun] = {}  # open ones
         self._finished: OrderedDict[str, WatchedRun] = OrderedDict()
         self._known: set[str] = set()
+        self._old: set[str] = set()  # runs of which only what was before has been read
         self._listeners: list[Listener] = []
         self._prompts: list[Prompt] = []
         self._told_open: Message = {}
@@ -49,15 +50,17 @@ class Live:
         self._thread = threading.Thread(target=self._work, name="live", daemon=True)
 
     def start(self) -> None:
-        """What is there now is read before it returns: what was already is no news."""
+        """From now on it looks. A long record is caught up with step by step; what was before is no notice."""
         with self._lock:
             self._look_for_runs()
             self._prompts = open_prompts()
-            for run in self._runs.values():
-                while run.is_behind:
-                    run.take_in()
-                run.news()  # what happened before is no news
+            self._old = set(self._runs)
         self._thread.start()
+
+    def catch_up(self) -> None:
+        """Return when every record that is looked at was read to its end."""
+        while self._catch_up():
+            continue
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -158,13 +161,22 @@ class Live:
             if prompts != before:
                 self._prompts = prompts
                 self._tell_all(self._asked(), None)
-            if self._notices is not None:
-                for name, message in told.items():
-                    self._notices.of_run(name, message)
-                self._notices.of_prompts([prompt for prompt in prompts if prompt not in before])
+            self._notice(told, [prompt for prompt in prompts if prompt not in before])
             nothing = as_json({"type": "tick"})
             for listener in list(self._listeners):
                 listener.tell(bodies.get(listener.run or "", nothing))
+            for name, run in list(self._runs.items()):
+                if "events" not in told[name] and run.is_over and not run.is_behind:
+                    self._finished[name] = self._runs.pop(name)
+
+    def _notice(self, told: dict[str, Message], prompts: list[Prompt]) -> None:
+        for name, run in self._runs.items():
+            if self._notices is not None and name not in self._old:
+                self._notices.of_run(name, told[name])
+            if not run.is_behind:
+                self._old.discard(name)
+        if self._notices is not None:
+            self._notices.of_prompts(prompts)
 
     def _tell_all(self, message: Message, before: Message | None) -> None:
         if message == before:
@@ -206,11 +218,8 @@ class Live:
                     self._finished.pop(name, None)
                     run.take_in()
         self._known = set(names)
-        for name, run in list(self._runs.items()):
-            if name not in self._known:
-                del self._runs[name]
-            elif run.is_over and not run.take_in() and not run.news().get("events"):
-                self._finished[name] = self._runs.pop(name)
+        for name in set(self._runs) - self._known:
+            del self._runs[name]
 
     def _judge_so_far(self) -> None:
         looked_at = {listener.run for listener in self._listeners}

@@ -36,12 +36,16 @@ def desktop_command(notice: Notice) -> list[str] | None:
     return [program, "--app-name=infusion-rig", f"--urgency={urgency}", "--", TITLES[notice["kind"]], body]
 
 
+def _on_standard_error(words: str) -> None:
+    sys.stderr.write(f"rig watch: {words}\n")
+
+
 class Notices:
     """Works in a thread of its own: whoever notices does not wait."""
 
     def __init__(self, desktop: bool, webhook: str, complain: Callable[[str], None] | None = None) -> None:
         self._desktop, self._webhook = desktop, webhook
-        self._complain = complain or (lambda words: sys.stderr.write(f"rig watch: {words}\n") and None)
+        self._complain = complain or _on_standard_error
         self._notices: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
         self._thread.start()
@@ -49,14 +53,12 @@ class Notices:
     def of_run(self, name: str, message: dict[str, Any]) -> None:
         """What of the news of a run somebody must know."""
         for event in message.get("events", ()):
-            if event["level"] == "bad":
+            if event["kind"] == "run_closed":
+                self._put("ended", name, event["text"])
+            elif event["level"] == "bad":
                 self._put("failed", name, event["text"], f"{event['unit']} {event['case']}".strip())
         run = message.get("run", {})
-        if run.get("state") == "closing" and "events" in message:
-            self._put(
-                "ended", name, f"{run['plan']} on {run['bench']}: {run['outcome']} {run['reason']}".strip()
-            )
-        elif run.get("state") in ("left", "guard", "damaged"):
+        if run.get("state") in ("left", "guard", "damaged"):
             self._put("failed", name, run["words"])
 
     def of_prompts(self, prompts: list[Prompt]) -> None:

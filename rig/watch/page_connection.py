@@ -21,6 +21,7 @@ from rig.watch.past_runs import as_json
 from rig.watch.watched_run import Message
 
 WAITING_MOST = 40  # messages; a page that takes none for so long is let go, and comes back by itself
+ASKED_AT_ONCE = 8
 MOST_BUCKETS, MOST_CURVES = 2000, 256
 LONGEST_NAME, LONGEST_REASON = 60, 100  # of what goes into the record: the guard takes 200 characters in all
 
@@ -56,15 +57,21 @@ class PageConnection:
             )
         )
         await to_thread.run_sync(self._live.listen, self._listener)
-        sending = asyncio.create_task(self._send())
+        tasks = {asyncio.create_task(self._send())}
         try:
             while True:
-                await self._hear(await self._socket.receive_text())
+                text = await self._socket.receive_text()
+                if len(tasks) < ASKED_AT_ONCE:  # an abort does not wait for a curve that is drawn
+                    tasks.add(task := asyncio.create_task(self._hear(text)))
+                    task.add_done_callback(tasks.discard)
+                else:
+                    await self._hear(text)
         except WebSocketDisconnect:
             pass
         finally:
             self._live.leave(self._listener)
-            sending.cancel()
+            for task in list(tasks):
+                task.cancel()
 
     def _put(self, body: bytes | None) -> None:
         if self._waiting.qsize() < WAITING_MOST:

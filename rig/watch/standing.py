@@ -57,6 +57,7 @@ class Standing:
     def _event(self, record: Record, level: Level, words: str) -> None:
         told = {
             "seq": record["seq"],
+            "kind": record["kind"],
             "t_s": record["t_ns"] / NS_PER_S,
             "unit": text(record.get("unit", "")),
             "case": text(record.get("case", "")),

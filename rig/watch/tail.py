@@ -15,19 +15,15 @@ class JournalTail:
     """``read()`` gives the records that are new. ``problem`` says why no more come, if the chain is broken.
 
     A last line without its end is left until it is whole. ``size`` is what the file had at the last look, ``taken`` how
-    many bytes of it were read.
+    many bytes of it were read; it ``is_behind`` while there was more than it reads at once.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problem = ""
         self.size = self.taken = self.count = 0
+        self.is_behind = False
         self._head = FIRST_PREV
-
-    @property
-    def is_behind(self) -> bool:
-        """More is there than was read at once."""
-        return not self.problem and self.size - self.taken >= AT_ONCE
 
     def read(self) -> list[Record]:
         """The new whole records, from at most 1 MiB. Raises OSError if the file cannot be read."""
@@ -39,9 +35,11 @@ class JournalTail:
                 self.problem = f"the journal became shorter: {self.size} bytes, {self.taken} were read"
                 return []
             file.seek(self.taken)
-            lines = file.read(AT_ONCE).split(b"\n")
-        if len(lines) == 1 and len(lines[0]) == AT_ONCE:
-            self.problem = f"record {self.count} is longer than {AT_ONCE} bytes"
+            data = file.read(AT_ONCE)
+        self.is_behind = len(data) == AT_ONCE
+        lines = data.split(b"\n")
+        if self.is_behind and len(lines) == 1:
+            self.problem, self.is_behind = f"record {self.count} is longer than {AT_ONCE} bytes", False
         lines.pop()  # not ended yet
         records = []
         for line in lines:
@@ -51,6 +49,7 @@ class JournalTail:
             elif record["seq"] != self.count or record["prev"] != self._head:
                 self.problem = f"the chain is broken at record {self.count}: what follows is not shown"
             if record is None or self.problem:
+                self.is_behind = False
                 break
             self.taken += len(line) + 1
             self.count += 1

@@ -32,6 +32,7 @@ def show(live: Live) -> None:
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), end)
     if not sys.stdout.isatty():
+        live.catch_up()
         console.print(drawn(seen(live)))
         return
     with Screen(drawn(seen(live)), console=console, auto_refresh=False, screen=True) as screen:

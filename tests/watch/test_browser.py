@@ -141,6 +141,7 @@ def test_the_bench_at_a_glance(open_tab, watching, bench):
     tab.wait(".unit", "flow · sample")
     tab.wait(".unit .quiet", "left")
     tab.wait("#criteria .badge.bad", "FAIL")
+    tab.wait("#criteria td", "+3.030 ± 0.070 %")
     tab.wait("#events", "alarm ON: motor stall")
     for chart in (
         "Flow in mL/h",

@@ -181,7 +181,7 @@ def test_notices_tell_what_fails_and_ends_but_not_what_was_before(home, elsewher
     run.append("run_closed", outcome="ABORTED", reason="stopped by Ada")
     eventually(lambda: any(told["kind"] == "ended" for told in elsewhere.told))
     ended = [told for told in elsewhere.told if told["kind"] == "ended"]
-    assert "ABORTED stopped by Ada" in ended[0]["words"]
+    assert "aborted stopped by Ada" in ended[0]["words"]
 
 
 def test_a_desktop_is_told_and_a_computer_that_is_not_there_harms_nothing(tmp_path, monkeypatch):
@@ -191,7 +191,13 @@ def test_a_desktop_is_told_and_a_computer_that_is_not_there_harms_nothing(tmp_pa
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     complaints = []
     notices = Notices(True, "http://127.0.0.1:1/", complaints.append)
-    event = {"level": "bad", "unit": "SN-1", "case": "flow", "text": "-x $(touch /tmp/acted)"}
+    event = {
+        "level": "bad",
+        "kind": "alarm",
+        "unit": "SN-1",
+        "case": "flow",
+        "text": "-x $(touch /tmp/acted)",
+    }
     notices.of_run("run-1", {"events": [event, {**event, "level": "info"}]})
     notices.close()
     assert heard.read_text("utf-8").splitlines()[-1] == "SN-1 flow -x $(touch /tmp/acted)"

@@ -1,7 +1,7 @@
 // The bench at a glance: the run, its units, its criteria, what happened.
 
 import {ordered} from "./curves.js";
-import {badge, byId, digits, heading, left, levelOf, make, moment, say, setZero, show, span, words} from "./elements.js";
+import {badge, byId, digits, heading, left, levelOf, make, moment, result, say, setZero, show, span, words} from "./elements.js";
 
 const EVENTS_SHOWN = 200;
 const STATES = {
@@ -139,8 +139,7 @@ export class Bench {
     const rows = [...this.soFar.map((row) => ({...row, soFar: true})), ...decided.reverse()];
     const head = heading("Unit", "Case", "Criterion", "Verdict", "Value", "Limit");
     const lines = rows.map((row) => {
-      const spread = row.expanded_uncertainty === null ? "" : ` ± ${digits(row.expanded_uncertainty, 2)}`;
-      const value = row.value === null ? "" : `${digits(row.value)}${spread} ${row.unit}`;
+      const value = row.value === null ? "" : `${result(row)} ${row.unit}`;
       const verdict = row.soFar ? make("span", {class: "quiet"}, `so far ${row.verdict.replaceAll("_", " ")}`) : badge(row.verdict);
       const cells = [words(row.serial), words(row.case), words(row.title), verdict].map((cell) => make("td", {}, cell));
       const why = row.soFar || !row.reason ? null : make("div", {class: "quiet"}, words(row.reason));

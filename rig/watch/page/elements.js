@@ -78,6 +78,14 @@ export function digits(value, count = 4) {
   return size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(count - 1) : String(Number(value.toPrecision(count)));
 }
 
+/** A value with its uncertainty, as far as that lets it be known: "+3.69 ± 0.14"; deviations in % with their sign. */
+export function result({value, expanded_uncertainty: spread, unit}) {
+  const sign = unit === "%" && value > 0 ? "+" : "";
+  if (!spread) return sign + digits(value);
+  const decimals = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(spread))));
+  return `${sign}${value.toFixed(decimals)} ± ${spread.toFixed(decimals)}`;
+}
+
 const LEVELS = {PASS: "good", COMPLETED: "good", CONDITIONAL_PASS: "doubt", INCONCLUSIVE: "doubt", SKIPPED: "doubt", ABORTED: "bad"};
 export const levelOf = (verdict) => LEVELS[verdict] ?? (verdict ? "bad" : "quiet");
 export const badge = (verdict) => make("span", {class: `badge ${levelOf(verdict)}`}, verdict.replaceAll("_", " "));
