@@ -149,7 +149,13 @@ def _by_schedule(case: ScheduledCase, left: Left) -> Expected:
     course = ClockCourse(tuple((int(r["set_t_ns"]), int(r["clock_s"])) for r in left.data.pump_clocks))
     if not course.settings:
         raise CannotGoOnError("the pump's clock was never set")
-    return lambda from_ns, to_ns: nl_from_ml(scheduled_ml(case.schedule, course, from_ns, to_ns))
+
+    def due_nl(from_ns: int, to_ns: int) -> float:
+        if from_ns < course.settings[0][0]:
+            raise CannotGoOnError("the pump was not asked since its clock was set")
+        return nl_from_ml(scheduled_ml(case.schedule, course, from_ns, to_ns))
+
+    return due_nl
 
 
 def _ran_empty(left: Left) -> bool:

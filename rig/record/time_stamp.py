@@ -14,7 +14,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -83,11 +83,10 @@ def stamp_run(run_path: Path, url: str) -> TimeStamp:
     request = rfc3161.TimestampRequestBuilder().data(manifest).hash_algorithm(sha256).build()
     content = _answer(url, request.as_bytes())
     try:
-        response = _decoded(content)
-        _check_about(response, manifest)
-        if response.tst_info.nonce != request.nonce:
-            raise ValueError("it answers another question")
-    except ValueError as error:
+        stamp = _checked("", content, manifest, None)
+        if rfc3161.decode_timestamp_response(content).tst_info.nonce != request.nonce:
+            raise _NoStampError("it answers another question")
+    except _NoStampError as error:
         raise ProtocolError(f"no time stamp for this run: {error}", address=url) from error
     file = run_path / time_stamp_name(content)
     try:
@@ -96,7 +95,7 @@ def stamp_run(run_path: Path, url: str) -> TimeStamp:
     except OSError as error:
         raise IntegrityError(f"{file}: cannot be written: {error.strerror or error}") from error
     write_atomically(file, content)
-    return _read(file, manifest, None)
+    return replace(stamp, file=time_stamp_name(content))
 
 
 def read_time_stamps(run_path: Path, authorities: Sequence[x509.Certificate] | None) -> list[TimeStamp]:
@@ -116,38 +115,52 @@ def _read(file: Path, manifest: bytes, authorities: Sequence[x509.Certificate] |
     if name != time_stamp_name(content):
         return TimeStamp(name, "altered: its name is not the beginning of its SHA-256")
     try:
+        return _checked(name, content, manifest, authorities)
+    except DefinitionError as error:
+        return TimeStamp(name, "", authority=f"not looked at: {error}")
+    except _NoStampError as error:
+        return TimeStamp(name, str(error))
+
+
+class _NoStampError(Exception):
+    """Why an answer is no stamp on a manifest."""
+
+
+def _checked(
+    name: str, content: bytes, manifest: bytes, authorities: Sequence[x509.Certificate] | None
+) -> TimeStamp:
+    """What an answer says. Raises _NoStampError, and DefinitionError where the library is not installed."""
+    library()
+    try:
         response = _decoded(content)
         _check_about(response, manifest)
         if authorities is not None:
             _check_signature(response, manifest, authorities)
         utc, authority = response.tst_info.gen_time.isoformat(timespec="seconds"), _signer(response)
-    except DefinitionError as error:
-        return TimeStamp(name, "", authority=f"not looked at: {error}")
-    except ValueError as error:
-        return TimeStamp(name, str(error))
+    except _NoStampError:
+        raise
+    except Exception as error:  # of many kinds: whatever the libraries stumble over is no sound answer
+        told = str(error) or type(error).__name__
+        raise _NoStampError(f"no sound answer of a time-stamp authority: {told}") from error
     return TimeStamp(name, "", utc, authority, authorities is not None)
 
 
 def _decoded(content: bytes) -> TimeStampResponse:
-    """Raises ValueError if this is no stamp that was granted."""
+    """Raises _NoStampError if it was refused, and whatever the library does for what is no answer."""
     rfc3161 = library()
-    try:
-        response: TimeStampResponse = rfc3161.decode_timestamp_response(content)
-        status = response.status
-    except ValueError as error:
-        raise ValueError(f"no answer of a time-stamp authority: {error}") from error
-    if status != rfc3161.PKIStatus.GRANTED:
-        said = ", ".join(response.status_string)
-        raise ValueError(f"the authority refused it (status {status}{': ' + said if said else ''})")
+    response: TimeStampResponse = rfc3161.decode_timestamp_response(content)
+    if response.status != rfc3161.PKIStatus.GRANTED:
+        said = "".join(f": {text}" for text in response.status_string)
+        raise _NoStampError(f"the authority refused it (status {response.status}{said})")
     return response
 
 
 def _check_about(response: TimeStampResponse, manifest: bytes) -> None:
     imprint = response.tst_info.message_imprint
     if imprint.hash_algorithm.dotted_string != SHA256_OID:
-        raise ValueError(f"made with another hash than SHA-256: {imprint.hash_algorithm.dotted_string}")
+        raise _NoStampError(f"made with another hash than SHA-256: {imprint.hash_algorithm.dotted_string}")
     if imprint.message != hashlib.sha256(manifest).digest():
-        raise ValueError(f"a time stamp on another {MANIFEST} than this one")
+        raise _NoStampError(f"a time stamp on another {MANIFEST} than this one")
 
 
 def _check_signature(
@@ -157,8 +170,8 @@ def _check_signature(
     rfc3161 = library()
     try:
         rfc3161.VerifierBuilder(roots=list(authorities)).build().verify_message(response, manifest)
-    except (rfc3161.VerificationError, x509.InvalidVersion, ValueError) as error:
-        raise ValueError(f"not signed by an authority that is trusted: {error}") from error
+    except (rfc3161.VerificationError, ValueError) as error:
+        raise _NoStampError(f"not signed by an authority that is trusted: {error}") from error
 
 
 def _signer(response: TimeStampResponse) -> str:

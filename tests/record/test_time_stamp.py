@@ -152,6 +152,31 @@ def test_a_forger_who_names_his_file_well_fails_at_the_signature(stamped, home):
     assert "not signed by an authority that is trusted" in troubles(stamped, home)[0]
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_whatever_a_forger_changes_is_read_without_a_stumble_and_never_trusted(stamped, home):
+    file, trusted = the_file(stamped), read_authorities(home / "root.pem")
+    whole = file.read_bytes()
+    file.unlink()
+    passed = []
+    for byte in range(len(whole)):
+        hurt = bytearray(whole)
+        hurt[byte] ^= 1 << byte % 8
+        file = stamped / time_stamp_name(hurt)
+        file.write_bytes(hurt)
+        assert len(read_time_stamps(stamped, None)) == 1
+        (checked,) = read_time_stamps(stamped, trusted)
+        passed += [(byte, checked.utc, checked.authority)] if not checked.trouble else []
+        file.unlink()
+    assert {(utc, authority) for _, utc, authority in passed} <= {(told_by(whole, stamped), "CN=Clock")}
+    assert len(passed) < 20  # what no signature covers, and changes nothing of what is said
+
+
+def told_by(content, run):
+    (run / time_stamp_name(content)).write_bytes(content)
+    (stamp,) = read_time_stamps(run, None)
+    return stamp.utc
+
+
 def test_an_authority_that_is_not_trusted_is_a_finding(stamped, tmp_path):
     other = make_authority(tmp_path)
     assert "not signed by an authority that is trusted" in troubles(stamped, other)[0]
@@ -175,7 +200,7 @@ def test_what_is_no_stamp_on_this_run_is_not_kept(sealed, authority, home):
     for answer, error, words in (
         (lambda question: b"", LinkError, "503"),
         (lambda question: b"\x30\x03\x02\x01\x00", ProtocolError, "no time stamp for this run"),
-        (lambda question: b"<html>", ProtocolError, "no answer of a time-stamp authority"),
+        (lambda question: b"<html>", ProtocolError, "no sound answer of a time-stamp authority"),
         (partial(reply, home, digests="sha512"), ProtocolError, "no "),  # refused
         (remembered, None, ""),
         (remembered, ProtocolError, "it answers another question"),
