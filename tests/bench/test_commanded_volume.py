@@ -135,6 +135,11 @@ def test_a_second_periodic_program_counts_from_its_own_beginning():
     assert at(count, 5.5) == (300, 350)
 
 
+def test_an_interval_of_a_second_is_one_too():
+    often = Prescription("periodic", bolus_nl=5, bolus_duration_s=1, interval_s=1)
+    assert at(begun(often), 10 / 3600) == (50, 55)
+
+
 def test_without_an_interval_there_is_one():
     once = Prescription("periodic", bolus_nl=50, bolus_duration_s=600)
     assert at(begun(once), 99.0) == (50, 50)

@@ -304,6 +304,11 @@ def test_when_no_pump_is_commanded_any_more_silence_is_no_matter(guard_of, order
     assert served.delivers
 
 
+def test_hearing_the_run_keeps_no_guard_alive(ready):
+    [thread] = [each for each in threading.enumerate() if each.name == "run"]
+    assert thread.daemon
+
+
 def test_a_line_that_is_no_message_is_passed_over(ready, served):
     ready.tell_line(b"no JSON\n")
     ready.tell(beat=5, quiet_s=0.0)
