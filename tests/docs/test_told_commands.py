@@ -53,6 +53,7 @@ def commands_in(body):
 def carry_out(directive, block, folder):
     verb, rest = directive
     if verb == "file":
+        (folder / rest).parent.mkdir(parents=True, exist_ok=True)
         (folder / rest).write_text(block.body, encoding="utf-8")
     elif verb == "copy":
         source, target = rest.split()
