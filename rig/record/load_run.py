@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,7 @@ class _FlowBeingRead:
     interval_ns: array[int] = field(default_factory=lambda: array("q"))
     factors: array[float] = field(default_factory=lambda: array("d"))  # numerator, divisor, divisor of °C
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    read: FlowSeries | None = None  # what was made of earlier blocks
 
     def take(self, record: Record) -> None:
         """One block."""
@@ -160,6 +161,16 @@ class _FlowBeingRead:
         self.factors.extend((numerator, *divisors))
 
     def series(self) -> FlowSeries:
+        """All blocks so far as quantities; of those that are in it the counts are not kept."""
+        if self.lengths or self.read is None:
+            new = self._quantities()
+            self.read = new if self.read is None else _joined(self.read, new)
+            for column in (self.counts, self.temperatures, self.flags, self.lengths, self.first_ns):
+                del column[:]
+            del self.interval_ns[:], self.factors[:]
+        return replace(self.read, gaps=tuple(self.gaps))
+
+    def _quantities(self) -> FlowSeries:
         lengths = np.array(self.lengths, dtype=np.int64)
         starts = np.cumsum(lengths) - lengths
         index = np.arange(len(self.counts), dtype=np.int64) - np.repeat(starts, lengths)
@@ -173,8 +184,17 @@ class _FlowBeingRead:
             temperature_c=np.array(self.temperatures, dtype=np.float64) / temperature_divisor,
             air=(flags & AIR) != 0,
             high=(flags & HIGH) != 0,
-            gaps=tuple(self.gaps),
         )
+
+
+def _joined(first: FlowSeries, then: FlowSeries) -> FlowSeries:
+    return FlowSeries(
+        np.concatenate([first.t_ns, then.t_ns]),
+        np.concatenate([first.flow_ml_h, then.flow_ml_h]),
+        np.concatenate([first.temperature_c, then.temperature_c]),
+        np.concatenate([first.air, then.air]),
+        np.concatenate([first.high, then.high]),
+    )
 
 
 @dataclass
