@@ -152,9 +152,9 @@ class _FlowBeingRead:
             raise ValueError(f"{length} flows, {len(flags)} flags")
         if record["lost"]:
             self.gaps.append((first - record["lost"] * interval, first))
-        self.counts.extend(flow)
-        self.temperatures.extend(temperature)
-        self.flags.extend(flags if isinstance(flags, list) else [flags] * length)
+        self.counts.fromlist(flow)
+        self.temperatures.fromlist(temperature)
+        self.flags.extend(array("q", flags) if isinstance(flags, list) else array("q", [flags]) * length)
         self.lengths.append(length)
         self.first_ns.append(first)
         self.interval_ns.append(interval)

@@ -109,18 +109,20 @@ class SimulatedFlowSensor(PhysicalFlowSensor):
             self._next_ns += self._interval_ns * count
             if self._total_on:
                 self._total += int(rows[:, 0].sum())
-            self._newest = rows[-1].tobytes()
-            data = self._samples + rows.tobytes()
+            sent = rows.astype(">i2").tobytes()
+            self._newest = sent[-6:]
+            data = self._samples + sent
             excess = max(0, len(data) - 6 * self.buffer_samples)
             self._lost_bytes += excess
             self._samples = data[excess:]
 
     def _measured(self, t_ns: NDArray[np.int64]) -> NDArray[np.int16]:
-        """Rows of flow, temperature, flags as the sensor gives them (big-endian)."""
+        """Rows of flow, temperature, flags as the sensor gives them."""
         limit = min(self.limit_nl_min, 32767 * self.nl_min_per_unit / self.scale)
         flow, is_high = self.seen_nl_min(t_ns, limit)
-        rows = np.empty((len(t_ns), 3), dtype=">i2")
-        rows[:, 0] = np.rint(flow * (self.scale / self.nl_min_per_unit))
+        flow *= self.scale / self.nl_min_per_unit
+        rows = np.empty((len(t_ns), 3), dtype=np.int16)
+        rows[:, 0] = np.rint(flow, out=flow)
         rows[:, 1] = np.rint(self.fluid.temperature_at_c(t_ns) * 200)
         rows[:, 2] = is_high * HIGH_FLOW + (AIR if self.air else 0)
         return rows
