@@ -8,7 +8,9 @@ from rig.analysis.delivery import Difference, Weighing, delivery_error
 from rig.analysis.drug_dose import volume_budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import StillCase
+from rig.definitions.limits import Criterion
 from rig.judge.findings import Findings, Value
+from rig.judge.verdicts import ACCEPTED, verdict_on
 from rig.judge.weighing import (
     NotMeasuredError,
     blank_flags,
@@ -58,12 +60,19 @@ def find_still(
                 replace(part, sensitivity=part.sensitivity / hours) for part in volume.components
             ),
         )
-        value = replace(Value.of(flow), undecided=_unseen(data, case, weighing))
+        is_good = all(
+            verdict_on(criterion, Value.of(flow))["verdict"] in ACCEPTED for criterion in _judged(case)
+        )
+        value = replace(Value.of(flow), undecided=_unseen(data, case, weighing) if is_good else "")
         found.budgets["flow_at_rest"] = flow
         found.values["flow_at_rest"] = found.measurements["flow_at_rest"] = value
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
     return found
+
+
+def _judged(case: StillCase) -> list[Criterion]:
+    return [criterion for criterion in case.criteria if criterion.name == "flow_at_rest"]
 
 
 def _unseen(data: CaseData, case: StillCase, weighing: Weighing) -> str:
