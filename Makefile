@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs lock clean campaign campaign-guard campaign-evidence campaign-prove campaign-mutants campaign-bugs bench
+.PHONY: run test lint docs sbom lock clean campaign campaign-guard campaign-evidence campaign-prove campaign-mutants campaign-bugs bench
 
 run: $(VENV)/.run-ready
 	@$(BIN)/rig run test_plans/flow_accuracy.plan.toml test_plans/bolus.plan.toml --bench fixtures/simulated.bench.toml
@@ -75,6 +75,18 @@ campaign-bugs: $(VENV)/.test-ready
 lock:
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+	$(BIN)/python docs/make_reference.py  # the versions that were tested, and the table of parts
+
+# The parts of an installation with their licences (CycloneDX), from an environment that holds nothing else. At each release.
+CYCLONEDX := cyclonedx-bom==7.5.0
+sbom:
+	rm -rf build/sbom && $(PYTHON) -m venv build/sbom/parts && $(PYTHON) -m venv build/sbom/tool
+	build/sbom/parts/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	build/sbom/parts/bin/python -m pip install --quiet --no-deps .
+	build/sbom/parts/bin/python -m pip uninstall --quiet --yes pip setuptools
+	build/sbom/tool/bin/python -m pip install --quiet $(CYCLONEDX)
+	build/sbom/tool/bin/cyclonedx-py environment --output-reproducible --short-PURLs --mc-type application \
+	    --pyproject pyproject.toml --of JSON -o build/sbom.cdx.json build/sbom/parts/bin/python
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

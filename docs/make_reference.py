@@ -9,6 +9,7 @@ What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is replace
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
 import inspect
 import math
@@ -19,6 +20,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +65,7 @@ from rig.quantities import KINDS, parse
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs/reference"
-SCHEMAS = {
-    "plan": ROOT / "test_plans/plan.schema.json",
-    "bench": ROOT / "fixtures/bench.schema.json",
-    "pump": ROOT / "fixtures/pumps/pump.schema.json",
-}  # beside the files that name them
+VALIDATION = ROOT / "docs/validation"
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # What it means to leave a key out, where the model's default does not say it.
@@ -373,6 +371,37 @@ def presets_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def own_requirements() -> str:
+    """The requirements of this software with the tests that verify each."""
+    rows = ["| id | the software … | verified by |", "|---|---|---|"]
+    with (VALIDATION / "requirements.csv").open(encoding="utf-8", newline="") as file:
+        for told in csv.DictReader(file):
+            tests = "<br>".join(f"`{name}`" for name in told["verified by"].split())
+            rows.append(f"| {told['id']} | {told['text']} | {tests} |")
+    return "\n".join(rows) + "\n"
+
+
+def licence_of(name: str) -> str:
+    """The licence that a package states: its SPDX expression, or else its classifiers, or else its own words."""
+    told = metadata(name)
+    said = told.get("License-Expression")
+    classed = [
+        text.rsplit(" :: ", 1)[1]
+        for text in told.get_all("Classifier") or ()
+        if text.startswith("License ::")
+    ]
+    return said or ", ".join(classed) or (told.get("License") or "").splitlines()[0]
+
+
+def parts_table() -> str:
+    """What is needed at run time, with versions and licences."""
+    rows = ["| package | version | licence |", "|---|---|---|"]
+    for line in tested_versions().splitlines():
+        name, version = line.split("==")
+        rows.append(f"| {name} | {version} | {licence_of(name)} |")
+    return "\n".join(rows) + "\n"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "plan": lambda: table_of(PlanTable),
     "case": lambda: table_of(CommonCase),
@@ -420,6 +449,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "analysis": analysis_reference,
     "kinds": kinds_table,
     "refused": refused_table,
+    "own-requirements": own_requirements,
+    "parts": parts_table,
     **{f"command-{name}": lambda name=name: command_table(name) for name in COMMANDS},
 }
 
@@ -429,14 +460,30 @@ def renewed(text: str) -> str:
     return BLOCK.sub(lambda found: found[1] + BLOCKS[found["name"]]() + found[3], text)
 
 
+def tested_versions() -> str:
+    """What requirements.lock pins, without the hashes: for ``rig selftest``, which has only the wheel."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return "".join(
+        f"{name}=={version}\n" for name, version in re.findall(r"^([\w.-]+)==([^ \\]+)", lock, re.M)
+    )
+
+
+WHOLE: dict[Path, Callable[[], str]] = {  # schemas lie beside the files that name them
+    ROOT / "test_plans/plan.schema.json": lambda: schema_text("plan"),
+    ROOT / "fixtures/bench.schema.json": lambda: schema_text("bench"),
+    ROOT / "fixtures/pumps/pump.schema.json": lambda: schema_text("pump"),
+    ROOT / "rig/shipped/tested_versions.txt": tested_versions,
+}
+
+
 def stale() -> Iterator[tuple[Path, str]]:
-    """Pages whose generated blocks, and schemas, that are not as the code has them; and how they should be."""
-    for page in sorted(REFERENCE.glob("*.md")):
+    """Pages and files that are not as the code has them, and how they should be."""
+    for page in sorted([*REFERENCE.glob("*.md"), *VALIDATION.glob("*.md")]):
         text = page.read_text(encoding="utf-8")
         if (new := renewed(text)) != text:
             yield page, new
-    for kind, path in SCHEMAS.items():
-        new = schema_text(kind)
+    for path, make in WHOLE.items():
+        new = make()
         if not path.exists() or path.read_text(encoding="utf-8") != new:
             yield path, new
 

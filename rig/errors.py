@@ -20,6 +20,7 @@ Exit status of ``rig``: DefinitionError, BenchBusy and LimitRefused 4; Aborted 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 EXIT_ALL_PASS = 0
@@ -27,6 +28,15 @@ EXIT_NOT_ALL_PASS = 1
 EXIT_ABORTED = 2
 EXIT_RIG_FAILED = 3
 EXIT_BAD_INPUT = 4
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The hint for a word that is not known: the nearest of those that are; empty if none is near."""
+    import difflib
+
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
 class RigError(Exception):

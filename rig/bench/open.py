@@ -26,7 +26,7 @@ from rig.clock.virtual import VirtualClock
 from rig.clock.wall import WallClock
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import SHARED, InstrumentFile
-from rig.drivers import driver_class
+from rig.drivers import driver_class, driver_places
 from rig.drivers.opening import open_driver
 from rig.errors import DefinitionError, DeviceError, RigError
 from rig.quantities import nl_from_ml
@@ -156,7 +156,9 @@ def _check_address(file: InstrumentFile) -> None:
 def _check_driver(file: InstrumentFile) -> None:
     role = driver_class(file.driver).ROLE
     if file.role != role:
-        raise DefinitionError(f"driver '{file.driver}' drives a {role}, not a {file.role}")
+        fitting = ", ".join(name for name in driver_places() if name.startswith(f"{file.role}_"))
+        hint = f"there are {fitting}" if fitting else ""
+        raise DefinitionError(f"driver '{file.driver}' drives a {role}, not a {file.role}", hint=hint)
 
 
 def _check_options(file: InstrumentFile) -> None:

@@ -7,7 +7,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NoReturn
 
 from rig import __version__
@@ -19,9 +19,11 @@ from rig.errors import (
     DefinitionError,
     LimitRefused,
     RigError,
+    did_you_mean,
 )
 
 COMMANDS = {
+    "init": "make a workspace that runs: plans, benches and pump profiles to begin with",
     "run": "run plans on a bench and report on them",
     "stop": "ask the run on a bench to end in order",
     "check": "look for mistakes in plans and bench without touching an instrument",
@@ -38,6 +40,9 @@ COMMANDS = {
     "sim": "serve a bench's simulated instruments on pseudo-terminals or TCP",
     "schema": "print the JSON Schema of plan, bench or pump profile, for editors",
     "analyze": "mean error and trumpet curve of a balance log from elsewhere",
+    "history": "past runs, and how a criterion went over them",
+    "selftest": "check this installation on known errors, and write a record that can be signed and filed",
+    "completion": "print what makes a shell complete commands, options and files",
 }
 
 
@@ -46,10 +51,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}\n")
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message} ({self.prog} --help tells more)\n")
 
 
-def _parser(wanted: str | None) -> argparse.ArgumentParser:
+def parser_with(wanted: Container[str | None]) -> tuple[Parser, dict[str, Parser]]:
+    """The parser, and that of each command; only those ``wanted`` have their arguments, for only they are loaded."""
     parser = Parser(
         prog="rig",
         description="Test rig for infusion pumps: runs test plans, keeps the evidence, writes the report.",
@@ -61,9 +67,28 @@ def _parser(wanted: str | None) -> argparse.ArgumentParser:
         about = text[0].upper() + text[1:] + "."
         # No abbreviated options: in the next version they might mean others.
         command = commands.add_parser(name, help=text, description=about, allow_abbrev=False)
-        if name == wanted:
+        if name in wanted:
             importlib.import_module(f"rig.cli.{name}").add_arguments(command)
-    return parser
+    return parser, commands.choices
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The arguments read. Raises DefinitionError for a command or an option that nobody knows, with what is near."""
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is not None and first not in COMMANDS:
+        hint = did_you_mean(first, COMMANDS) or "rig --help lists them"
+        raise DefinitionError(f"there is no command '{first}'", hint=hint)
+    parser, commands = parser_with((first,))
+    if first is not None:
+        known = [option for action in commands[first]._actions for option in action.option_strings]
+        for argument in arguments[arguments.index(first) + 1 :]:
+            option = argument.split("=")[0]
+            if option == "--":
+                break
+            if option.startswith("--") and option not in known:
+                hint = did_you_mean(option, known) or f"rig {first} --help lists them"
+                raise DefinitionError(f"rig {first} has no option '{option}'", hint=hint)
+    return parser.parse_args(arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,8 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # where "±" is not known, all else still is told
     arguments = list(sys.argv[1:] if argv is None else argv)
-    wanted = next((argument for argument in arguments if argument in COMMANDS), None)
-    args = _parser(wanted).parse_args(arguments)
+    try:
+        args = _parsed(arguments)
+    except DefinitionError as error:
+        print(f"rig: {error}", file=sys.stderr)
+        return error.exit_status
     try:
         return int(importlib.import_module(f"rig.cli.{args.command}").run(args))
     except RigError as error:

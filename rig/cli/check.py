@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
@@ -22,6 +24,7 @@ BENCH_SUFFIX = ".bench.toml"  # usual
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml)")
     parser.add_argument("--bench", metavar="FILE", required=True, type=Path, help="bench file (*.bench.toml)")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
 
 def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], BenchFile, list[str]]:
@@ -83,9 +86,19 @@ def run(args: argparse.Namespace) -> int:
     from rig.judge.expected import summary_of, time_text, warnings_of
     from rig.record.report_settings import SETTINGS
 
-    load_report_file(Path(SETTINGS))
-    plans, bench, warnings = checked(args.plans, args.bench)
+    try:
+        load_report_file(Path(SETTINGS))
+        plans, bench, warnings = checked(args.plans, args.bench)
+    except DefinitionError as error:
+        if not args.json:
+            raise
+        print(json.dumps({"problems": [_problem(each) for each in error.problems]}, indent=1))
+        return error.exit_status
     warnings += [warning for plan in plans for warning in warnings_of(plan, bench)]
+    if args.json:
+        told = {"problems": [], "warnings": warnings, "plans": [_plan(plan, bench) for plan in plans]}
+        print(json.dumps(told, indent=1))
+        return EXIT_ALL_PASS
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for plan in plans:
@@ -98,6 +111,18 @@ def run(args: argparse.Namespace) -> int:
             print(f"  {line}")
     print("no mistake found" + (f"; warnings: {len(warnings)}" if warnings else ""))
     return EXIT_ALL_PASS
+
+
+def _problem(error: DefinitionError) -> dict[str, Any]:
+    return {**asdict(error.where), "message": error.message, "hint": error.hint}
+
+
+def _plan(plan: Plan, bench: BenchFile) -> dict[str, Any]:
+    cases = [
+        {"id": case.id, "procedure": case.procedure, "duration_s": case.duration_s} for case in plan.cases
+    ]
+    units = [unit.serial for unit in bench.units]
+    return {"id": plan.id, "revision": plan.revision, "bench": bench.id, "units": units, "cases": cases}
 
 
 def _count(number: int, name: str) -> str:

@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
         return _make_key(args)
     for option, value in (("RUN", args.run_folder), ("--meaning", args.meaning), ("--name", args.name)):
         if value is None:
-            raise DefinitionError("this is needed to sign a run", Where(key=option))
+            hint = 'such as: rig sign runs/NAME --name "Ann Example" --meaning review'
+            raise DefinitionError("this is needed to sign a run", Where(key=option), hint)
     from rig.record.attestation import kind_of, outcome_of
     from rig.record.keys import person_key
     from rig.record.signatures import check_may_sign, sign_run

@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
         print((files("rig.shipped.reports") / "verify_run.py").read_text(encoding="utf-8"), end="")
         return EXIT_ALL_PASS
     if not args.paths:
-        raise DefinitionError("no run is named", Where(key="RUN"))
+        raise DefinitionError(
+            "no run is named", Where(key="RUN"), "rig verify runs/NAME, or rig verify runs for all"
+        )
     trusted = trusted_keys(args.trusted) if args.trusted is not None else None
     authorities = None
     if args.authorities is not None:

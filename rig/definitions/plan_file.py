@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from rig.definitions.requirements import load_requirements
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource, read_source, source_from_bytes
-from rig.errors import DefinitionError
+from rig.errors import DefinitionError, did_you_mean
 
 USUAL_REFERENCE_TEMPERATURE_C = 20.0
 
@@ -206,8 +205,7 @@ def _case(
         return None
     name = item["procedure"]
     if not isinstance(name, str) or name not in procedures:
-        close = difflib.get_close_matches(str(name), procedures, n=1)
-        hint = f"did you mean '{close[0]}'? known: {known}" if close else f"known: {known}"
+        hint = f"{did_you_mean(str(name), procedures)} known: {known}".strip()
         problems.add((*path, "procedure"), f"the procedure {shown(name)} is unknown", hint)
         return None
     return read_table(procedures[name], item, path, problems)

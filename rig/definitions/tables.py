@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from pydantic_core import ErrorDetails
 from rig.definitions.fields import OWN_ERROR, shown
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource
-from rig.errors import DefinitionError
+from rig.errors import DefinitionError, did_you_mean
 
 TableT = TypeVar("TableT", bound="Table")
 Contradiction = tuple[KeyPath, str, str]  # key (relative to the table), message, hint
@@ -99,8 +98,7 @@ def _message(model: type[Table], keys: KeyPath, detail: ErrorDetails) -> tuple[s
 
 
 def _unknown_key(key: str, known: tuple[str, ...]) -> tuple[str, str]:
-    close = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.6)
-    hint = f"did you mean '{close[0]}'?" if close else "known here: " + ", ".join(known)
+    hint = did_you_mean(key, known) or "known here: " + ", ".join(known)
     return f"the key '{key}' is unknown", hint
 
 

@@ -216,7 +216,8 @@ class Units:
         except DefinitionError as error:
             about_file = error.where.line is None and error.where.key is None
             said = f": {error.message}" if about_file else ""
-            self.problems.add(path, f"the pump profile '{name}' cannot be used{said}", f"looked for {file}")
+            hint = f"looked for {file}{'; ' + error.hint if error.hint.startswith('did you') else ''}"
+            self.problems.add(path, f"the pump profile '{name}' cannot be used{said}", hint)
             if not about_file:
                 self.problems.found.extend(error.problems)
         return self.profiles[file]
@@ -234,7 +235,9 @@ class Units:
             elif serial.lower() in first_line:
                 message = f"the serial '{serial}' is taken by the unit on line {first_line[serial.lower()]}"
                 self.problems.add(
-                    ("unit", index, "serial"), message, "small and capital letters count as equal"
+                    ("unit", index, "serial"),
+                    message,
+                    "give each its own; small and capital letters count as equal",
                 )
             else:
                 first_line[serial.lower()] = self.source.line_of("unit", index)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rig.errors import DefinitionError, Where
+from rig.errors import DefinitionError, Where, did_you_mean
+
+
+def near_path(path: Path) -> str:
+    """The hint for a path that leads nowhere: what has nearly that name in its folder; empty if nothing has."""
+    try:
+        return did_you_mean(str(path), (str(beside) for beside in path.parent.iterdir()))
+    except (OSError, ValueError):
+        return ""
 
 
 def read_user_file(path: Path, largest: int, hint_if_larger: str = "") -> bytes:
@@ -21,7 +29,7 @@ def read_user_file(path: Path, largest: int, hint_if_larger: str = "") -> bytes:
         with path.open("rb") as file:
             content = file.read(largest + 1)
     except FileNotFoundError:
-        hint = "check the path and the folder you are in"
+        hint = near_path(path) or "check the path and the folder you are in"
         raise DefinitionError("there is no such file", where, hint) from None
     except (OSError, ValueError) as problem:
         said = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)

@@ -7,12 +7,11 @@ group ``rig.drivers`` (``name = "package.module:Class"``); a name of the rig's o
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from rig.errors import DefinitionError
+from rig.errors import DefinitionError, did_you_mean
 
 ENTRY_POINT_GROUP = "rig.drivers"
 DRIVERS = {
@@ -51,8 +50,7 @@ def driver_class(name: str) -> type[Any]:
     """The class of a driver, loaded now. Raises DefinitionError for a name that nobody offers."""
     places = driver_places()
     if name not in places:
-        close = get_close_matches(name, places, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(places)}"
+        hint = did_you_mean(name, places) or f"there are {', '.join(places)}"
         raise DefinitionError(f"there is no driver '{name}'", hint=hint)
     module, _, attribute = places[name].partition(":")
     try:

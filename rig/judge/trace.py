@@ -17,7 +17,7 @@ from rig.definitions.limits import Criterion, Limit
 from rig.definitions.plan_file import Plan
 from rig.definitions.requirement_limits import as_limit, limits_in
 from rig.definitions.requirement_set import Hazard, Requirement
-from rig.errors import Where
+from rig.errors import Where, did_you_mean
 
 _SLACK = 1e-9  # of a limit: what is written equal counts as equal
 Place = tuple[str, str]  # plan, case
@@ -124,9 +124,11 @@ def _case_findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             for name in case.verifies:
                 if name not in known:
                     names = ", ".join(found.name for found in plan.requirements)
-                    yield Finding(
-                        Gap.UNKNOWN, name, f"case '{case.id}' verifies it, but it is not in {names}", where
+                    near = did_you_mean(name, known)
+                    said = f"case '{case.id}' verifies it, but it is not in {names}" + (
+                        f" ({near})" if near else ""
                     )
+                    yield Finding(Gap.UNKNOWN, name, said, where)
 
 
 def _limit_findings(requirement: Requirement, cases: Sequence[Case]) -> Iterator[Finding]:

@@ -49,8 +49,13 @@ def is_run_folder(path: Path) -> bool:
 
 def check_is_run_folder(path: Path) -> None:
     """Raises DefinitionError unless there is a folder with a journal or a manifest in it."""
-    where = Where(str(path))
+    where, hint = (
+        Where(str(path)),
+        "a run folder lies in runs/, such as runs/20260109T203000Z-flow-accuracy-line-3-4b0bdb",
+    )
+    if path.is_file():
+        raise DefinitionError("this is a file, no run folder", where, hint)
     if not path.is_dir():
-        raise DefinitionError("there is no such folder", where)
+        raise DefinitionError("there is no such folder", where, hint)
     if not is_run_folder(path):
-        raise DefinitionError(f"this is no run folder: it has no {JOURNAL}", where)
+        raise DefinitionError(f"this is no run folder: it has no {JOURNAL}", where, hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -273,7 +274,7 @@ COMMAND_LINES = {
     "check without bench": ("check {plan}", "--bench"),
     "check of no plan": ("check --bench {bench}", "PLAN"),
     "report of nothing": ("report {folder}/none", "no such folder"),
-    "report of a file": ("report {plan}", "no such folder"),
+    "report of a file": ("report {plan}", "this is a file, no run folder"),
     "report of another folder": ("report {folder}", "no run folder"),
     "verify of nothing": ("verify {folder}/none", "no such folder"),
     "verify of another folder": ("verify {folder}", "no run folder"),
@@ -368,6 +369,21 @@ def test_all_mistakes_of_all_files_are_told_at_once(command, files, spoil, untou
     assert [line.split(":")[0] for line in told.message[1:]] == [
         f"  {files[name]}" for name in ("bench", "plan", "plan")
     ]
+
+
+def test_a_script_reads_what_was_found(command, files, spoil, untouched):
+    line = ("check", files["plan"], "--bench", files["bench"], "--json")
+    told = json.loads(command(*line).out)
+    assert told["problems"] == []
+    first = told["plans"][0]["cases"][0]
+    assert (first["id"], first["duration_s"]) == ("typical", 39 * 3600)
+    spoil("plan", '"50 uL"', '"50 ul"')
+    refused = command(*line)
+    assert refused.status == 4
+    assert refused.err == ""
+    (problem,) = json.loads(refused.out)["problems"]
+    assert (problem["case"], problem["key"]) == ("doses", "bolus")
+    assert "did you mean 'uL'?" in problem["hint"]
 
 
 # From here on the plans are sound, and it is the child process that finds what is wrong.

@@ -1,0 +1,1 @@
+"""What was found over time: past runs, and how their criteria went."""
