@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT = 1 << 15
+KEPT = 1 << 13  # at least so many, and at most twice: half a MB a level and channel
 FANOUT = 8
 GAP_FACTOR = 3
 GAP_AT_LEAST_NS = 1_000_000_000

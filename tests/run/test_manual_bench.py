@@ -103,6 +103,14 @@ def test_every_answer_is_in_the_record_with_who_gave_it(ended):
     wire = Path(ended.folder / "wire" / "SIM-0001-pump.log").read_text("utf-8")
     assert "> Pump 1: program a continuous rate of 0.5 mL/h, start it, then answer done" in wire
     assert "< SIM operator\\x09done" in wire
+    asked = [record for record in ended.journal if record["kind"] == "asked"]
+    answered = [record for record in ended.journal if record["kind"] == "answered"]
+    assert len(asked) == len(answered) > len(masses)
+    assert {record["by"] for record in answered} == {"SIM operator"}
+    program = "Pump 1: program a continuous rate of 0.5 mL/h, start it, then answer done"
+    index = next(index for index, record in enumerate(asked) if record["question"] == program)
+    assert (asked[index]["unit"], asked[index]["role"]) == ("SIM-0001", "pump")
+    assert answered[index]["answer"] == "done"
 
 
 def test_what_the_monitors_showed_is_in_results_and_report(ended):
