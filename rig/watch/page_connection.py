@@ -66,8 +66,8 @@ class PageConnection:
                     task.add_done_callback(tasks.discard)
                 else:
                     await self._hear(text)
-        except WebSocketDisconnect:
-            pass
+        except (WebSocketDisconnect, RuntimeError, KeyError):  # it went away, was let go, or sent bytes
+            return
         finally:
             self._live.leave(self._listener)
             for task in list(tasks):

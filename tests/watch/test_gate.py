@@ -155,6 +155,14 @@ def test_what_is_no_request_is_refused_and_the_connection_goes_on(watching, sent
         assert heard(connection, "run")["ask"] == 7
 
 
+def test_bytes_end_a_connection_and_harm_nobody_else(watching):
+    with connect(watching, watching.cookie()) as connection, connect(watching, watching.cookie()) as other:
+        connection.send(b"\x00\xff")
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            heard(connection, "anything but a close")
+        assert heard(other, "tick")
+
+
 def test_a_hostile_name_of_who_answers_is_refused_in_words(watching):
     with connect(watching, watching.cookie()) as connection:
         connection.send(

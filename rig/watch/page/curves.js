@@ -162,7 +162,7 @@ class Chart {
     this.values = channels.map(() => make("b"));
     const lines = channels.map((channel) => ({
       stroke: colour(`--c${serials.indexOf(channel.serial) % 8}`), width: 1.5, dash: DASHES[kinds.indexOf(channel.title) % DASHES.length],
-      paths: HELD.includes(channel.title) ? globalThis.uPlot.paths.stepped({align: 1}) : undefined, points: {show: false}, label: `${channel.serial} ${channel.title}`,
+      paths: HELD.includes(channel.title) ? globalThis.uPlot.paths.stepped({align: 1}) : undefined, points: {show: true, size: 4, filter: (plot, row) => lonely(plot.data[row])}, label: `${channel.serial} ${channel.title}`,
     }));
     const axis = {stroke: colour("--quiet"), grid: {stroke: colour("--grid"), width: 1}, ticks: {stroke: colour("--grid"), width: 1}, font: "12px system-ui"};
     const keys = "Keys: arrows move, plus and minus zoom, Home shows the whole run, Escape goes back to live. The values stand below.";
@@ -286,6 +286,22 @@ class Chart {
 function put(row, bucket, least, greatest) {
   row[2 * bucket] = least;
   row[2 * bucket + 1] = greatest === least ? undefined : greatest;
+}
+
+/** Places of readings between two gaps that no line would show. */
+function lonely(row) {
+  const found = [];
+  let [count, last] = [0, 0];
+  const end = () => {
+    if (count === 1) found.push(last);
+    count = 0;
+  };
+  row.forEach((value, index) => {
+    if (value === null) end();
+    else if (value !== undefined) [count, last] = [count + 1, index];
+  });
+  end();
+  return found;
 }
 
 /** The value at a place of the grid, or the last one before it that is not beyond a gap. */
