@@ -135,8 +135,10 @@ class Module:
         return self.reasons.get((mutant.at, mutant.was, mutant.now), "")
 
     @property
-    def is_complete(self) -> bool:
-        return not self.untried
+    def label(self) -> str:
+        """Its path, and how far it got."""
+        tried = f" ({len(self.untried)} more not tried yet)" if self.untried else ""
+        return f"`{self.path}`{tried}"
 
     @property
     def survivors(self) -> list[Mutant]:
@@ -162,10 +164,10 @@ def row(name: str, counts: list[int]) -> str:
 
 
 def write_page(known: list[Module]) -> None:
-    """From all modules whose mutants were all tried."""
-    known = [module for module in known if module.is_complete]
+    """From all modules of which any mutant was tried."""
+    known = [module for module in known if module.outcomes]
     total = [sum(column) for column in zip(*(module.counts for module in known), strict=True)]
-    lines = [row(f"`{module.path}`", module.counts) for module in known] + [row("**together**", total)]
+    lines = [row(module.label, module.counts) for module in known] + [row("**together**", total)]
     survived, equivalent = [], []
     for module in known:
         for mutant in module.survivors:

@@ -104,6 +104,10 @@ def test_records_are_synced_in_groups_by_a_thread_that_keeps_no_process_alive(pa
         os.fstat(journal._descriptor)
 
 
+def test_half_of_the_promised_tenth_of_a_second_is_left_for_the_disk():
+    assert journal_module.GROUP_SYNC_S <= 0.05
+
+
 def test_a_failed_sync_of_a_group_ends_the_thread_and_the_journal(path, syncs):
     journal = Journal.create(path, lambda: 0)
     syncs[1].append(OSError(5, "Input/output error"))
