@@ -69,13 +69,16 @@ class Module:
         self.tests = _hash([*self.quick, *self.slow])
         self.outcomes: dict[int, str] = {}
 
-    def recall(self) -> None:
-        """What was found for this source: kills for good, survivals as long as the tests are the same."""
+    def recall(self, *, whatever_tests: bool = False) -> None:
+        """What was found for this source: kills for good, survivals as long as the tests are the same, or for the page.
+
+        A survivor of earlier tests counts as one there until it is tried again.
+        """
         if self._file.exists():
             for line in self._file.read_text("utf-8").splitlines():
                 each = json.loads(line)
                 if each["source"] == self.source and (
-                    each["outcome"] in (KILLED, TIMED_OUT) or each["tests"] == self.tests
+                    each["outcome"] in (KILLED, TIMED_OUT) or each["tests"] == self.tests or whatever_tests
                 ):
                     self.outcomes[each["number"]] = each["outcome"]
 
@@ -224,7 +227,7 @@ def main() -> int:
         print(row(module.path, module.counts), flush=True)
     known = modules()
     for module in known:
-        module.recall()
+        module.recall(whatever_tests=True)
     write_page(known)
     return 0
 
