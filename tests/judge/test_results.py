@@ -16,7 +16,7 @@ CASE_KEYS = {
     "events", "criteria",
 }  # fmt: skip
 RUN_KEYS = {
-    "population",
+    "population", "quarantine",
     "schema", "run_id", "outcome", "rehearsal", "rehearsal_because", "clock", "started_utc", "finished_s", "operator",
     "plan", "bench", "software", "units", "shared_instruments", "cases",
     "requirements", "trace", "requirement_changes",
