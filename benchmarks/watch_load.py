@@ -98,8 +98,8 @@ def write(runs: Path, seconds: float, heard: Path) -> None:
                     received_ns=now_ns(),
                 )  # fmt: skip
     journal.close()
+    sys.stdin.readline()  # the last abort was clicked
     heard.write_text(json.dumps({"asked": asked, "late_s": late_s}), "utf-8")
-    sys.stdin.readline()  # the pages are closed first
     lock.release()
     if port is not None:
         port.close()
@@ -172,18 +172,17 @@ def measure(seconds: float, pages: int, aborts: int) -> dict[str, Any]:
                 page = opened[number % pages]
                 clicked[number] = page.evaluate(CLICK, number)
                 page.wait_for_timeout(pause_ms)
-            while not heard.exists() or not heard.stat().st_size:
-                time.sleep(0.2)
+            opened[0].wait_for_timeout(2000)
+            writer.communicate("\n", timeout=seconds + 60)
             told = json.loads(heard.read_text("utf-8"))
             lasted = sorted(
                 at_ms - clicked[int(reason.rpartition(": ")[2])] for reason, at_ms in told["asked"]
             )
             browser.close()
-            writer.communicate("\n", timeout=30)
             record = frames_in(runs / run_id)
         finally:
             for process in (server, writer):
-                if process is not None:
+                if process is not None and process.poll() is None:
                     process.send_signal(signal.SIGTERM)
                     process.communicate(timeout=30)
     return {

@@ -18,6 +18,7 @@ from rig.watch.standing import text
 from rig.watch.watched_run import Message, WatchedRun
 
 TICK_S = 0.5
+REST_S = 0.1  # between two ticks at least, on a machine that has no time: others want the lock too
 LOOK_EVERY_S = 1.0  # for new run folders
 FINISHED_KEPT = 4  # runs that are over and were looked at
 
@@ -130,7 +131,7 @@ class Live:
         due_s = time.monotonic()
         while not self._ended.is_set():
             self.tick()
-            due_s = max(due_s + TICK_S, time.monotonic())
+            due_s = max(due_s + TICK_S, time.monotonic() + REST_S)
             while (left_s := due_s - time.monotonic()) > 0 and not self._ended.is_set():
                 if not self._catch_up():
                     self._ended.wait(left_s)

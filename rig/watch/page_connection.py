@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rig import __version__
@@ -34,6 +34,7 @@ class PageConnection:
     def __init__(self, live: Live, socket: WebSocket, user: str) -> None:
         self._live, self._socket, self._user = live, socket, user
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._threads_to_act = CapacityLimiter(4)  # of its own: those that all share may wait for curves
         loop = asyncio.get_running_loop()
         self._listener = Listener(lambda body: _call(loop, self._put, body))
         self._answers: dict[str, Callable[[Request], Message]] = {
@@ -61,7 +62,9 @@ class PageConnection:
         try:
             while True:
                 text = await self._socket.receive_text()
-                if len(tasks) < ASKED_AT_ONCE:  # an abort does not wait for a curve that is drawn
+                if (
+                    len(tasks) < ASKED_AT_ONCE or '"do":"curve"' not in text
+                ):  # an abort never waits for curves
                     tasks.add(task := asyncio.create_task(self._hear(text)))
                     task.add_done_callback(tasks.discard)
                 else:
@@ -94,7 +97,8 @@ class PageConnection:
             if request["do"] == "watch":  # told by Live itself: before the first tick of that run
                 await to_thread.run_sync(self._live.watch, self._listener, request.get("run"), ask)
                 return
-            answer = await to_thread.run_sync(self._answers[request["do"]], request)
+            threads = None if request["do"] == "curve" else self._threads_to_act
+            answer = await to_thread.run_sync(self._answers[request["do"]], request, limiter=threads)
         except RigError as error:
             answer = {"type": "refused", "words": str(error)}
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -143,8 +143,12 @@ export class Curves {
   /** Once a second: the charts that can be seen are drawn. */
   breathe() {
     if (document.hidden || !this.charts.length) return;
-    const [from, to] = this.range();
-    if (this.grows() && to > this.charts[0].from + this.charts[0].width * BUCKETS) this.load();
+    let [from, to] = this.range();
+    if (this.grows()) {
+      const end = this.charts[0].from + this.charts[0].width * BUCKETS;
+      if (this.bench.now() > end) this.load();
+      [from, to] = [0, Math.max(end, 1)];
+    }
     for (const chart of this.charts) {
       if (this.view.span) chart.slide(to);
       if (this.seen.has(chart.figure)) chart.draw(from, to);
