@@ -79,9 +79,13 @@ class FarEnd:
         return self.heard.get(timeout=WITHIN_S)
 
     def close(self):
-        self.stdin.close()
+        with suppress(OSError):  # a last beat that nobody takes any more
+            self.stdin.close()
         self.reader.join(WITHIN_S)
         self.die()
+        for each in threading.enumerate():
+            if each.name in ("guard", "heartbeat"):
+                each.join(WITHIN_S)
         for end in (self._in, self.stdout):
             end.close()
 
