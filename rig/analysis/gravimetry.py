@@ -195,7 +195,10 @@ def slope(t_s: Floats, mass_g: Floats, balance: BalanceFigures) -> Slope:
     squares = float(np.sum((observed - design @ estimate) ** 2))
     rate_u = math.sqrt(float(normal_inverse[1, 1]))
     excess, degrees = 1.0, math.inf
-    if not stated or _chi_square_above(squares, count - 2) < DOUBT:
+    is_scattered = (
+        squares > count - 2 and _chi_square_above(squares, count - 2) < DOUBT
+    )  # below its mean never
+    if not stated or is_scattered:
         scatter = math.sqrt(squares / (count - 2))
         rate_u, degrees = rate_u * scatter, float(count - 2)
         excess = scatter if stated else 1.0

@@ -29,9 +29,9 @@ _TIE_PCT = 1e-9  # relative: rounding of volumes
 class Window:
     """The extremes of the error over all windows of one length.
 
-    ``count`` windows were used, ``left_out`` had no reading at one end. ``first_of_max`` and
-    ``first_of_min`` number the first interval (from 1, as j in the standard) of the first window with that
-    extreme.
+    ``count`` windows were used, ``left_out`` had no reading at one end; with none used the errors are NaN.
+    ``first_of_max`` and ``first_of_min`` number the first interval (from 1, as j in the standard) of the first
+    window with that extreme.
     """
 
     window_s: float
@@ -79,49 +79,13 @@ def trumpet(
     P/S + 1 windows of length P; one without a reading at either end is left out and counted.
 
     Raises DefinitionError for a window that is no whole multiple of the sample interval or longer than the
-    period, for a set rate that is not positive, and if no window has both readings.
+    period, and for a set rate that is not positive.
     """
     lengths = _lengths(len(volume_ml) - 1, sample_every_s, rate_ml_h, windows_s)
     return tuple(
         _window(volume_ml, length, window_s, rate_ml_h * length * sample_every_s / S_PER_H)
         for length, window_s in zip(lengths, windows_s, strict=True)
     )
-
-
-def trumpet_of_counts(
-    counts: NDArray[np.int64],
-    step_ml: float,
-    sample_every_s: float,
-    rate_ml_h: float,
-    windows_s: Sequence[float],
-) -> tuple[Window, ...]:
-    """The same from cumulative whole steps of a display (or strokes), each of ``step_ml``: exact to the last digit.
-
-    ``counts``: shape (n + 1,), on an even grid, none missing. Differences of whole numbers are exact, so equal windows
-    are equal and the first of them is named, however long the series (IEC 60601-2-24:2012, 201.12.1).
-
-    Raises DefinitionError as :func:`trumpet`, ValueError for a step that is not positive.
-    """
-    if not step_ml > 0:
-        raise ValueError(f"a step of {step_ml:g} mL is not positive")
-    narrow = _narrowed(counts)
-    windows = []
-    for length, window_s in zip(
-        _lengths(len(counts) - 1, sample_every_s, rate_ml_h, windows_s), windows_s, strict=True
-    ):
-        most, first_of_max, least, first_of_min = _whole_extremes(narrow, length)
-        programmed_ml = rate_ml_h * length * sample_every_s / S_PER_H
-        windows.append(
-            Window(
-                window_s,
-                len(counts) - length,
-                100.0 * (most * step_ml - programmed_ml) / programmed_ml,
-                100.0 * (least * step_ml - programmed_ml) / programmed_ml,
-                first_of_max + 1,
-                first_of_min + 1,
-            )
-        )
-    return tuple(windows)
 
 
 def _lengths(
@@ -139,60 +103,33 @@ def _lengths(
     return lengths
 
 
-def _narrowed(counts: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:
-    """From zero on, in half the bytes where every difference fits in them: half the time for long series."""
-    least = counts.min()
-    if int(counts.max()) - int(least) < 1 << 31:
-        narrow: NDArray[np.int32] = (counts - least).astype(np.int32)
-        return narrow
-    return counts
-
-
-def _whole_extremes(counts: NDArray[np.int32] | NDArray[np.int64], length: int) -> tuple[int, int, int, int]:
-    """Largest and smallest of what windows of ``length`` counted, each followed by the number of the first such."""
-    most = least = first_of_max = first_of_min = -1
-    for start in range(0, len(counts) - length, _BLOCK):
-        later = counts[start + length : start + length + _BLOCK]
-        differences = later - counts[start : start + len(later)]
-        high, low = differences.argmax(), differences.argmin()
-        highest, lowest = differences.item(high), differences.item(low)
-        if highest > most or not start:
-            most, first_of_max = highest, start + int(high)
-        if lowest < least or not start:
-            least, first_of_min = lowest, start + int(low)
-    return most, first_of_max, least, first_of_min
-
-
 def _window(volume: Floats, length: int, window_s: float, programmed_ml: float) -> Window:
+    blocks = range(0, len(volume) - length, _BLOCK)
     highs, lows, left_out = [], [], 0
-    for start in range(0, len(volume) - length, _BLOCK):
+    for start in blocks:
         differences = _differences(volume, length, start)
         high, low, unknown = _extremes(differences)
         highs.append(high)
         lows.append(low)
         left_out += unknown
-    if left_out == len(volume) - length:
-        raise DefinitionError(f"no window of {window_s / 60:g} min has a reading at both ends")
+    count = len(volume) - length - left_out
+    if not count:
+        return Window(window_s, 0, math.nan, math.nan, 0, 0, left_out)
     most, least = max(highs), min(lows)
     largest = 100.0 * (most - programmed_ml) / programmed_ml
     smallest = 100.0 * (least - programmed_ml) / programmed_ml
     # Windows that are equal on paper differ by rounding; the first of them is named.
     tie = _TIE_PCT * max(1.0, abs(largest), abs(smallest)) * programmed_ml / 100.0
-    at_most = _BLOCK * next(number for number, high in enumerate(highs) if high >= most - tie)
-    at_least = _BLOCK * next(number for number, low in enumerate(lows) if low <= least + tie)
-
-    def block(at: int) -> Floats:
-        return differences if at == start else _differences(volume, length, at)
-
-    return Window(
-        window_s=window_s,
-        count=len(volume) - length - left_out,
-        error_max_pct=largest,
-        error_min_pct=smallest,
-        first_of_max=at_most + int((block(at_most) >= most - tie).argmax()) + 1,
-        first_of_min=at_least + int((block(at_least) <= least + tie).argmax()) + 1,
-        left_out=left_out,
-    )
+    first_of_max = first_of_min = 0
+    if len(blocks) > 1:
+        first_of_max = _BLOCK * next(number for number, high in enumerate(highs) if high >= most - tie)
+        first_of_min = _BLOCK * next(number for number, low in enumerate(lows) if low <= least + tie)
+        differences = _differences(volume, length, first_of_max)
+    first_of_max += int((differences >= most - tie).argmax()) + 1
+    if len(blocks) > 1:
+        differences = _differences(volume, length, first_of_min)
+    first_of_min += int((differences <= least + tie).argmax()) + 1
+    return Window(window_s, count, largest, smallest, first_of_max, first_of_min, left_out)
 
 
 def _differences(volume: Floats, length: int, start: int) -> Floats:
@@ -203,8 +140,8 @@ def _differences(volume: Floats, length: int, start: int) -> Floats:
 
 def _extremes(differences: Floats) -> tuple[float, float, int]:
     """Largest and smallest of one block, and how many are unknown (all: -inf, inf)."""
-    largest: float = differences[differences.argmax()].item()  # NaN if there is one
+    largest: float = differences.item(differences.argmax())  # NaN if there is one
     if not math.isnan(largest):
-        return largest, differences[differences.argmin()].item(), 0
+        return largest, differences.item(differences.argmin()), 0
     known = differences[~np.isnan(differences)]
     return known.max(initial=-np.inf).item(), known.min(initial=np.inf).item(), len(differences) - len(known)

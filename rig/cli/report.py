@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from rig.record.layout import MANIFEST, check_is_run_folder
     from rig.record.verify import verify_run
-    from rig.report import build_report
+    from rig.report.build import build_report
 
     run_folder: Path = args.run_folder
     check_is_run_folder(run_folder)

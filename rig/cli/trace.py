@@ -198,11 +198,11 @@ def warnings_of(plans: Sequence[Plan]) -> list[str]:
 
     A requirement counts as tested if another plan in the folders of these verifies it.
     """
+    if not any(plan.requirements for plan in plans):
+        return []
     from rig.judge.trace import Gap, trace
     from rig.report.plain_text import visible
 
-    if not any(plan.requirements for plan in plans):
-        return []
     tested = {name for plan in _beside(plans) for case in plan.cases for name in case.verifies}
     told = []
     untested: dict[str, list[Finding]] = {}

@@ -1,5 +1,1 @@
-"""From the record to verdicts: the same function for the run and for every later report."""
-
-from rig.judge.results import judge, judge_case
-
-__all__ = ["judge", "judge_case"]
+"""From the record to verdicts: the same functions for the run and for every later report (:mod:`rig.judge.results`)."""

@@ -17,7 +17,6 @@ from rig.analysis.trumpet import Window, trumpet
 from rig.analysis.uncertainty import Budget
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import FlowAccuracyCase
-from rig.errors import DefinitionError
 from rig.judge.agreement import compared, disturbed, sensed
 from rig.judge.findings import (
     NOTHING,
@@ -149,13 +148,11 @@ def _without(data: CaseData, period: Period, doubts: list[Interval]) -> Period |
 
 def _trumpet(found: Findings, case: FlowAccuracyCase, period: Period) -> list[Window]:
     """Each window that has readings at both ends somewhere; a criterion on another stays without a value."""
-    windows: list[Window] = []
-    for window_s in case.windows_s:
-        try:
-            windows += trumpet(period.volume_ml, case.sample_every_s, period.rate_ml_h, [window_s])
-        except DefinitionError as error:  # too many readings are missing for this one
-            found.unmeasured = error.message
-    return windows
+    windows = trumpet(period.volume_ml, case.sample_every_s, period.rate_ml_h, case.windows_s)
+    for window in windows:
+        if not window.count:  # too many readings are missing for this one
+            found.unmeasured = f"no window of {window.window_s / 60:g} min has a reading at both ends"
+    return [window for window in windows if window.count]
 
 
 def _stood_still(data: CaseData, period: Period) -> list[Flag]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from rig.analysis.trumpet import Window, intervals_in, trumpet
 from rig.analysis.uncertainty import Budget
 from rig.definitions.limits import Limit
@@ -68,8 +66,9 @@ def extremes_without(window: Window, period: Period, bad: Booleans) -> Window | 
         if not ends:
             continue
         stretch = volume_ml[begin : index + 1]
-        if len(stretch) > length and np.isfinite(stretch[length:] - stretch[:-length]).any():
-            kept += trumpet(stretch, every_s, period.rate_ml_h, [window.window_s])
+        if len(stretch) > length:
+            found = trumpet(stretch, every_s, period.rate_ml_h, [window.window_s])
+            kept += [part for part in found if part.count]
         begin = index + 1
     if not kept:
         return None

@@ -88,8 +88,8 @@ def read_sources(folder: Path, run: RunRecord | None = None) -> Sources:
     """
     from rig.definitions.bench_file import bench_from_folder
     from rig.definitions.plan_file import plan_from_folder
-    from rig.judge import judge
     from rig.judge.python import with_recorded_criteria
+    from rig.judge.results import judge
     from rig.record.load_run import load_run
 
     run = run or load_run(folder)

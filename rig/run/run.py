@@ -22,7 +22,7 @@ from rig.definitions.plan_file import Plan
 from rig.definitions.quarantine_file import QUARANTINE, Quarantine
 from rig.definitions.report_file import load_report_file
 from rig.errors import Aborted, IntegrityError, RigError
-from rig.judge import judge, judge_case
+from rig.judge.results import judge, judge_case
 from rig.procedures import PROCEDURES
 from rig.record.bench_history import BenchHistory
 from rig.record.case_data import RunRecord
@@ -332,7 +332,7 @@ class Run:
 
     def _hand_over(self, record: RunRecord, results: dict[str, Any]) -> None:
         """Exports and report; on a full disk no report, which can be made elsewhere."""
-        from rig.report import hand_over
+        from rig.report.hand_over import hand_over
 
         hand_over(self.path, record, results, has_room=not self.folder.disk_full)
 

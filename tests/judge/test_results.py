@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rig.judge import judge, judge_case
 from rig.judge.findings import as_json, time_text
+from rig.judge.results import judge, judge_case
 
 CRITERION_KEYS = {
     "name", "value", "unit", "expanded_uncertainty", "coverage_factor", "limit", "limit_low", "limit_high", "verdict",

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rig.judge import judge, results
+from rig.judge import results
 from rig.judge.findings import Flag, Kind
+from rig.judge.results import judge
 from rig.record.load_run import load_run
 
 SAMPLE_AT_S = 600 + 1920 + 1200  # of an hour

@@ -18,7 +18,7 @@ from rig.definitions.plan_file import Plan, plan_from_folder
 from rig.judge.results import judge
 from rig.record.journal import Journal
 from rig.record.load_run import load_run
-from rig.report import build_report
+from rig.report.build import build_report
 
 ROOT = Path(__file__).parents[2]
 G_PER_ML = 0.9933  # about what a balance in air shows of 1 mL of water at 37 °C, outlet immersed

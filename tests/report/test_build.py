@@ -15,7 +15,7 @@ import pytest
 
 from rig.errors import IntegrityError
 from rig.record.journal import Journal
-from rig.report import build_report
+from rig.report.build import build_report
 
 MakeRun = Callable[..., Path]
 Edit = Callable[[Path, Callable[[dict[str, Any]], None]], None]

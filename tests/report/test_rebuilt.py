@@ -17,7 +17,7 @@ import pypdf
 import pytest
 
 from rig.cli import main
-from rig.report import build_report
+from rig.report.build import build_report
 
 MakeRun = Callable[..., Path]
 ELSEWHERE = """
@@ -28,7 +28,7 @@ def no_network(*args, **kwargs):
     raise AssertionError("the report reached for the network")
 
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = no_network
-from rig.report import build_report
+from rig.report.build import build_report
 from rig.report.exports import write_exports
 for made in build_report(Path(sys.argv[1]), into=Path(sys.argv[2])):
     print(made.name, hashlib.sha256(made.read_bytes()).hexdigest())
