@@ -23,7 +23,7 @@ def test_rows_run_and_only_print():
     heading, _, *lines = done.stdout.splitlines()
     assert len(lines) == 2 + 3 + 4 + 1 + 4
     assert {line.count(" | ") for line in lines} == {heading.count(" | ")}
-    assert any(line.startswith("| whole steps, exact | the same as the literal loops |") for line in lines)
+    assert any(line.startswith("| whole steps, exact | steps and windows as by loops |") for line in lines)
     assert (page.read_bytes() if page.exists() else None) == before
 
 
