@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.definitions.user_file import PLAN_SUFFIX
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from rig.definitions.plan_file import Plan
 
 
-PLAN_SUFFIX = ".plan.toml"  # needed: pytest picks plans out by their names
 BENCH_SUFFIX = ".bench.toml"  # usual
 
 

@@ -220,8 +220,8 @@ def warnings_of(plans: Sequence[Plan]) -> list[str]:
 
 def _beside(plans: Sequence[Plan]) -> list[Plan]:
     """All plans in the folders of ``plans`` that can be read; those that cannot are not this command's to judge."""
-    from rig.cli.check import PLAN_SUFFIX
     from rig.definitions.plan_file import load_plan
+    from rig.definitions.user_file import PLAN_SUFFIX
 
     found = []
     for folder in dict.fromkeys(plan.source.path.parent for plan in plans):

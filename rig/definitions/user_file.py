@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rig.errors import DefinitionError, Where, did_you_mean
 
+PLAN_SUFFIX = ".plan.toml"  # needed: pytest picks plans out by their names
+
 
 def near_path(path: Path) -> str:
     """The hint for a path that leads nowhere: what has nearly that name in its folder; empty if nothing has."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from rig.definitions.user_file import PLAN_SUFFIX
 from rig.pytest_plugin.choosing import before_choice, bring_together, once_chosen
 from rig.pytest_plugin.fixtures import balance, bench, clock, pump, record, rig_case, unit, verify
 from rig.pytest_plugin.plan_nodes import CriterionItem, PlanNode
@@ -39,8 +40,6 @@ from rig.pytest_plugin.stash import (
 )
 
 __all__ = ["balance", "bench", "clock", "pump", "record", "rig_case", "unit", "verify"]
-
-PLAN_SUFFIX = ".plan.toml"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

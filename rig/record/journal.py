@@ -25,8 +25,8 @@ from pathlib import Path
 from rig.errors import IntegrityError
 from rig.record.clock_watch import ClockWatch
 from rig.record.durable_files import OWNER_ONLY, Spare, sync_data, sync_folder, write_all
+from rig.record.journal_reader import FIRST_PREV, JournalReader
 
-FIRST_PREV = "0" * 64
 RESERVED = frozenset({"seq", "t_ns", "kind", "prev"})
 GROUP_SYNC_S = 0.05  # at most this long after a record its sync begins; the other half is for the disk
 
@@ -94,7 +94,6 @@ class Journal:
 
         Raises IntegrityError if there is none, or its chain is broken: nothing is built upon that.
         """
-        from rig.record.journal_reader import JournalReader
         from rig.record.torn_tail import set_torn_tail_aside
 
         set_torn_tail_aside(path)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rig.errors import IntegrityError
-from rig.record.journal import FIRST_PREV
 
 Record = dict[str, Any]
+FIRST_PREV = "0" * 64  # what stands for the record before the first
 MOST_PROBLEMS = 20  # more are counted, not listed
 
 

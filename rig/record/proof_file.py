@@ -8,17 +8,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from rig.definitions.user_file import PLAN_SUFFIX
 from rig.errors import IntegrityError
 from rig.record.durable_files import write_atomically
 
 PROOF = "proof.json"
 SCHEMA = "infusion-rig/proof/1"
-PLAN_ENDING, PROOF_ENDING = ".plan.toml", ".proof.json"
+PROOF_ENDING = ".proof.json"
 
 
 def proof_beside(plan_path: Path) -> Path:
     """Where ``rig prove`` puts what it found of a plan: beside it."""
-    return plan_path.with_name(plan_path.name.removesuffix(PLAN_ENDING) + PROOF_ENDING)
+    return plan_path.with_name(plan_path.name.removesuffix(PLAN_SUFFIX) + PROOF_ENDING)
 
 
 def keep_beside(plan_path: Path, proof: dict[str, Any]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rig.record.journal import FIRST_PREV
-from rig.record.journal_reader import Record, parsed_record
+from rig.record.journal_reader import FIRST_PREV, Record, parsed_record
 
 AT_ONCE = 1 << 20  # bytes taken in one go: a long record is caught up with in steps
 

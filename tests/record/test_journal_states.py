@@ -13,8 +13,8 @@ import pytest
 from rig.errors import IntegrityError
 from rig.record import journal as journal_module
 from rig.record.clock_watch import ClockStep
-from rig.record.journal import FIRST_PREV, Journal
-from rig.record.journal_reader import read_journal
+from rig.record.journal import Journal
+from rig.record.journal_reader import FIRST_PREV, read_journal
 
 WITHIN_S = 20.0
 

@@ -13,7 +13,7 @@ import pytest
 from rig.errors import IntegrityError
 from rig.record import manifest as manifest_module
 from rig.record import verify as verify_module
-from rig.record.journal import FIRST_PREV
+from rig.record.journal_reader import FIRST_PREV
 from rig.record.layout import DAMAGED
 from rig.record.manifest import FileEntry, Manifest, files_in, read_manifest, seal, sealed_names
 from rig.record.verify import examine_run, verify_run
