@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import TypeVar
 
 from rig.clock import NS_PER_S
@@ -68,23 +69,24 @@ def parse_reply(line: bytes, expected: str) -> str:
     return rest
 
 
-def parse_weight(line: bytes, expected: str = "S") -> tuple[float, bool]:
-    """Mass in g, and whether it is stable. Raises DeviceError, ProtocolError (also for other units)."""
+def parse_weight(line: bytes, expected: str = "S") -> tuple[float, bool, float]:
+    """Mass in g, whether it is stable, and what its last digit is worth in g.
+
+    Raises DeviceError, ProtocolError (also for other units).
+    """
     match = WEIGHT.fullmatch(parse_reply(line, expected))
     if match is None or not VALUE.fullmatch(match[2]):
         raise ProtocolError("not a weight", received=line)
     if match[3] not in GRAMS:
         raise ProtocolError(f"weight in '{match[3]}': set the balance to g, mg or kg", received=line)
-    return float(Decimal(match[2].strip()) * GRAMS[match[3]]), match[1] == "S"
+    text = match[2].strip()
+    _, _, decimals = text.partition(".")
+    return float(Decimal(text) * GRAMS[match[3]]), match[1] == "S", _digit_g(len(decimals), match[3])
 
 
-def parse_digit(line: bytes) -> float:
-    """What the last digit of a weight is worth, in g. Raises ProtocolError."""
-    match = WEIGHT.fullmatch(parse_reply(line, "S"))
-    if match is None or match[3] not in GRAMS:
-        raise ProtocolError("not a weight", received=line)
-    _, _, decimals = match[2].strip().partition(".")
-    return float(Decimal(1).scaleb(-len(decimals)) * GRAMS[match[3]])
+@cache
+def _digit_g(decimals: int, unit: str) -> float:
+    return float(Decimal(1).scaleb(-decimals) * GRAMS[unit])
 
 
 def parse_text(line: bytes, expected: str) -> str:
@@ -177,8 +179,8 @@ class MtSicsBalance:
         return self._ask(command, self._reading, within_ns)
 
     def _reading(self, line: bytes) -> MassReading:
-        mass_g, stable = parse_weight(line)
-        return MassReading(self._link.now_ns(), mass_g, stable, line, parse_digit(line))
+        mass_g, stable, digit_g = parse_weight(line)
+        return MassReading(self._link.now_ns(), mass_g, stable, line, digit_g)
 
     def _ask(
         self,

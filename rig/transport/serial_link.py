@@ -34,6 +34,7 @@ class PosixSerialLink(DescriptorLink):
 
     def __init__(self, address: str, clock: Clock, sink: WireSink, port: serial.Serial) -> None:
         super().__init__(address, clock, sink, port.fileno())
+        os.set_blocking(port.fileno(), False)
         self._port = port
 
     def _read_some(self) -> bytes:

@@ -10,8 +10,7 @@ not there yet, or it works. The exchange that lost it is never carried on, and n
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from rig.errors import DefinitionError, LinkLost
 from rig.transport import WireSink
@@ -34,18 +33,17 @@ class _Line:
         self._open_line = open_line
         self._depth = 0  # of exchanges within each other
 
-    @contextmanager
-    def exchange(self) -> Iterator[None]:
-        """What happens inside is one exchange. Raises LinkLost when the line was lost and is not there again."""
+    def begin(self, sink: WireSink) -> None:
+        """An exchange begins, by who holds the lock. Raises LinkLost when the line was lost and is not there again."""
         if self.link.lost and not self._depth:
             self.link.close()
             self.link = self._open_line()
             self.link.note = f"{self.link.note}; was lost and opened again".removeprefix("; ")
+        self.link.sink = sink
         self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
+
+    def end(self) -> None:
+        self._depth -= 1
 
 
 def share(
@@ -69,7 +67,7 @@ def share(
 
 
 class SharedLink:
-    """One instrument's share of a line; a :class:`rig.transport.Link`."""
+    """One instrument's share of a line; a :class:`rig.transport.Link`. What happens inside it is one exchange."""
 
     def __init__(self, key: str, line: _Line, address: str, sink: WireSink) -> None:
         self.address = address
@@ -83,33 +81,38 @@ class SharedLink:
     def now_ns(self) -> int:
         return self._line.link.now_ns()
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> SharedLink:
+        return self
+
+    def __enter__(self) -> None:
         if self._closed:
             raise LinkLost("the link is closed", address=self.address)
         while not self._line.lock.acquire(timeout=LOOKED_AGAIN_AFTER_S):
             self._line.link.alive()  # others speak; a line that is dead keeps each of them for seconds
         try:
-            with self._line.exchange():
-                self._line.link.sink = self._sink
-                yield
-        finally:
+            self._line.begin(self._sink)
+        except BaseException:
             self._line.lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._line.end()
+        self._line.lock.release()
 
     def write(self, data: bytes) -> None:
-        with self.alone():
+        with self:
             self._line.link.write(data)
 
     def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
-        with self.alone():
+        with self:
             return self._line.link.read_until(terminator, deadline_ns, limit)
 
     def read_exactly(self, count: int, deadline_ns: int) -> bytes:
-        with self.alone():
+        with self:
             return self._line.link.read_exactly(count, deadline_ns)
 
     def discard_input(self) -> bytes:
-        with self.alone():
+        with self:
             return self._line.link.discard_input()
 
     def close(self) -> None:

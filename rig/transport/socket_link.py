@@ -14,7 +14,7 @@ CONNECT_WITHIN_S = 5.0
 
 
 class SocketLink(DescriptorLink):
-    """One TCP connection. Reading waits with ``select``, which Windows offers for sockets too."""
+    """One TCP connection. Where there is no ``poll``, ``select`` waits: Windows has it for sockets too."""
 
     def __init__(self, address: str, clock: Clock, sink: WireSink, connection: socket.socket) -> None:
         super().__init__(address, clock, sink, connection.fileno())

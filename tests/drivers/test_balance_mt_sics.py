@@ -44,7 +44,7 @@ VECTOR = b"S S    12.3456 g\r\n"
     ],
 )
 def test_weights(line, mass_g, stable):
-    assert parse_weight(line) == (mass_g, stable)
+    assert parse_weight(line)[:2] == (mass_g, stable)
 
 
 @pytest.mark.parametrize("unit", ["lb", "oz", "ct", "ozt", "GN", "dwt", "N", "pcs", "%", "G", "Kg"])
@@ -141,7 +141,7 @@ def test_damaged_at_each_byte_is_noticed_where_a_protocol_without_checksum_can_t
 )
 def test_any_displayed_value_is_read_exactly(value, stable):
     line = f"S {'S' if stable else 'D'} {value:>10} g\r\n".encode()
-    assert parse_weight(line) == (float(value), stable)
+    assert parse_weight(line)[:2] == (float(value), stable)
 
 
 @given(st.binary(max_size=40))
