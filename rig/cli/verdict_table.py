@@ -83,9 +83,13 @@ def _in_words(results: dict[str, Any]) -> list[str]:
             continue
         not_passed = [entry for entry in case["criteria"] if entry["verdict"] != "PASS"]
         reasons = [case["message"]] if case["message"] else []
+        given = [entry["reason"] for entry in not_passed]
         for entry in not_passed:
-            figures = f"{entry['name']}{_value(entry)}, limit {entry['limit']}"
-            reasons.append(entry["reason"] or figures)
+            figures, reason = f"{entry['name']}{_value(entry)}, limit {entry['limit']}", entry["reason"]
+            if reason and (entry["value"] is None or given.count(reason) > 1):
+                reasons.append(reason)  # no figures, or of several criteria: told once
+            else:
+                reasons.append(f"{figures}: {reason}" if reason else figures)
         lines.append(f"{case['unit']} {case['id']}: {case['outcome'].replace('_', ' ')}")
         lines += [f"    {reason}" for reason in dict.fromkeys(reasons)]
     return lines

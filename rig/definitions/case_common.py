@@ -15,6 +15,7 @@ from rig.definitions.fields import (
     Channels,
     DurationOrNoneS,
     DurationS,
+    FlowEveryS,
     Ident,
     Idents,
     LineOfText,
@@ -98,7 +99,7 @@ class CommonCase(Table):
     verifies: Idents = Field((), description="ids of the requirements it verifies", examples=['["SRS-017"]'])
     clauses: LinesOfText = Field((), description="clauses of standards it follows")
     rationale: Text = Field("", description="why it is tested so, and at these values")
-    flow_every_s: DurationS = Field(
+    flow_every_s: FlowEveryS = Field(
         1.0, alias="flow_every", description="sample interval of the flow sensor", examples=['"1 s"']
     )
 

@@ -281,6 +281,8 @@ DurationS = Annotated[float, quantity("duration", **_AboveZero)]
 DurationOrNoneS = Annotated[float, quantity("duration", **_NotNegative)]
 # Less would take a busy disk for a dead run; more would let a pump run on for too long.
 SilenceS = Annotated[float, quantity("duration", least=0.5, most=60.0)]
+# More than a minute not every flow sensor can: an SCC1 counts its interval in ms, in 16 bits.
+FlowEveryS = Annotated[float, quantity("duration", least=0.001, most=60.0)]
 WindowsS = Annotated[tuple[float, ...], _list_of(quantity("duration", **_AboveZero))]
 MassG = Annotated[float, quantity("mass", **_NotNegative)]
 MassRateGH = Annotated[float, quantity("mass_rate", **_NotNegative)]

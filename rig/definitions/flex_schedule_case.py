@@ -113,7 +113,10 @@ class ScheduledCase(WeighedCase):
                 yield Commanded(("groups", place, "steps"), rate_ml_h=step.rate_nl_h / 1e6)
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Every weekday once; whole sample intervals; at least one criterion."""
+        """What is wrong within each group; every weekday once; whole sample intervals; at least one criterion."""
+        for place, group in enumerate(self.groups):
+            for keys, message, hint in group.contradictions():
+                yield ("groups", place, *keys), message, hint
         days = [day for group in self.groups for day in group.days]
         missing = [day for day in WEEKDAYS if day not in days]
         twice = sorted({day for day in days if days.count(day) > 1}, key=WEEKDAYS.index)

@@ -97,7 +97,7 @@ class RefillCycleCase(WeighedCase):
         yield Commanded(("rate",), rate_ml_h=self.rate_ml_h)
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """Whole sample intervals; time enough to run empty; no case without alarms; at least one criterion."""
+        """Whole sample intervals; time enough to run empty; alarms where they are judged; a criterion."""
         if whole_multiple(self.sample_for_s, self.sample_every_s) is None:
             hint = f"choose a multiple of {self.sample_every_s:g} s"
             yield ("for",), "the sampling time is no whole multiple of 'every'", hint
@@ -106,7 +106,7 @@ class RefillCycleCase(WeighedCase):
             empty_day = self.fill_ml / self.rate_ml_h / 24
             hint = f"at this rate it is after {empty_day:.4g} day; weigh some days longer"
             yield ("for",), "the reservoir is not empty by then", hint
-        if self.accept.alarms:
+        if self.accept.alarms and (at_end or self.accept.low_alarm_volume is not None):
             yield ("accept", "alarms"), "the low-reservoir alarm is to come here", "leave this criterion out"
         if not self.criteria:
             hint = 'such as { low_alarm_volume = "between 1 mL and 3 mL" }'

@@ -36,11 +36,19 @@ class LoggedEvent:
 def logged_events(data: CaseData) -> list[LoggedEvent]:
     """The entries of the pump's own log that lie in this case, by the pump's clock as it was read nearest
     to them.
+
+    What the log held already when the case began is not of this case, though it may bear a time of it: the clock may
+    have been set back since.
     """
     on_run_clock = _run_clock(data)
+    asked_ns = sorted(int(state["t_ns"]) for state in data.pump_states)
+    first_answers_until_ns = asked_ns[1] if asked_ns[1:] else data.finished_ns
     events = []
     for record in data.pump_events:
         t_ns = on_run_clock(int(record["clock_s"]))
+        read_ns = int(record.get("t_ns", first_answers_until_ns))
+        if read_ns < first_answers_until_ns and t_ns is not None and t_ns > read_ns + LOG_SLACK_NS:
+            continue
         if t_ns is None or data.started_ns - LOG_SLACK_NS <= t_ns <= data.finished_ns + LOG_SLACK_NS:
             events.append(LoggedEvent(record, t_ns))
     return events

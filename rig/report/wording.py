@@ -243,14 +243,32 @@ def arguments(values: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
 def prescription(told: dict[str, Any]) -> str:
     """What a pump was told, or says is active, as the record has it: "continuous, rate 2 µL/h"."""
     parts = [str(told["mode"])] if told.get("mode") else []
     for name, value in told.items():
         shown = _told(name, value)
-        if name != "mode" and value and shown:
+        if name == "groups" and value:
+            parts.append(_schedule(told.get("days") or [], value))
+        elif name not in ("mode", "days") and value and shown:
             parts.append(shown)
     return ", ".join(parts) or "nothing"
+
+
+def _schedule(days: list[int], groups: list[list[dict[str, int]]]) -> str:
+    """Groups of weekdays with their steps: "Mon Tue: 00:00 2 µL/h, 08:00 3 µL/h; Wed: ..."."""
+    told = []
+    for place, steps in enumerate(groups, 1):
+        names = [name for name, group in zip(WEEKDAYS, days, strict=False) if group == place]
+        rates = [
+            f"{step['start_min'] // 60:02d}:{step['start_min'] % 60:02d} {number(step['rate_nl_h'] / 1000, 'µL/h')}"
+            for step in steps
+        ]
+        told.append(f"{' '.join(names)}: {', '.join(rates)}")
+    return "; ".join(told)
 
 
 def _told(name: str, value: Any) -> str:

@@ -67,6 +67,11 @@ def test_a_bench_that_would_stop_the_schedule_before_its_end_is_refused_beforeha
         ("refill_cycle", {"log": '"as commanded"\nalarms = "none"'}, "the low-reservoir alarm is to come"),
         ("endurance", {"refill_every": '"90 day"'}, "would be drawn from a filling of 40 mL"),
         ("endurance", {"portion": '"1000 s"'}, "no whole multiple of 'every'"),
+        (
+            "endurance",
+            {"portion": '"30 day"\nflow_every = "5 min"'},
+            "key 'flow_every': '5 min' must not be more than 60 s",
+        ),
         ("priming", {"new_concentration": '"500 ug/mL"'}, "from one concentration to another"),
         ("priming", {"bridge_duration": '"86400.5 s"'}, "whole seconds"),
     ],
@@ -74,6 +79,30 @@ def test_a_bench_that_would_stop_the_schedule_before_its_end_is_refused_beforeha
 def test_contradictions(name, values, said):
     with pytest.raises(DefinitionError, match=said):
         plan_of(name, **values)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ('"00:00" = "1 mg/day"', "a flow rate is needed"),
+        ('"01:00" = "1 mL/day"', "begins with no rate"),
+        ('"8:00" = "1 mL/day"', "no time of the day"),
+    ],
+)
+def test_what_is_wrong_with_steps_is_told_where_it_stands(steps, said):
+    text = (ROOT / "test_plans/endurance.plan.toml").read_text("utf-8")
+    text = re.sub(r"^requirements = .*\n", "", text, flags=re.MULTILINE)
+    line = text[: text.rindex("steps = ")].count("\n") + 1
+    text = text.replace('"00:00" = "0.4 mL/day"', steps)
+    where = rf"endurance.plan.toml:{line}, case 'half-a-year', key 'groups.steps': .*{said}"
+    with pytest.raises(DefinitionError, match=where):
+        plan_from_text(text, "endurance.plan.toml")
+
+
+def test_a_filling_that_is_not_run_down_may_be_without_alarms():
+    (*_, case) = plan_of("titration").cases
+    assert case.procedure == "refill_cycle"
+    assert case.accept.alarms
 
 
 def test_drug_a_day_needs_a_drug():

@@ -101,3 +101,19 @@ def test_the_pumps_log_is_placed_by_the_nearest_reading_of_its_clock(
         return nearest["t_ns"] + (clock_s - nearest["clock_s"]) * NS
 
     assert [event.t_ns for event in logged_events(data)] == [by_search(clock_s) for clock_s in asked]
+
+
+def test_an_old_entry_with_a_time_of_this_case_is_not_of_it() -> None:
+    """The clock is set back by a day after the log was first read: an entry of the day before then seems to come."""
+    day_s = 86_400
+    states = [
+        {"t_ns": 0, "clock_s": 2 * day_s},
+        {"t_ns": 60 * NS, "clock_s": day_s},
+        {"t_ns": day_s * NS, "clock_s": 2 * day_s - 60},
+    ]
+    old = {"t_ns": 1, "clock_s": 2 * day_s - 3600, "code": "PROG"}
+    new = {"t_ns": day_s * NS, "clock_s": 2 * day_s - 3600, "code": "STOP"}
+    data = SimpleNamespace(
+        pump_states=states, pump_events=[old, new], started_ns=-100 * NS, finished_ns=2 * day_s * NS
+    )
+    assert [event.code for event in logged_events(data)] == ["STOP"]

@@ -40,6 +40,18 @@ PLANS = {
 }  # fmt: skip
 
 
+TITRATION = ["start-1-mg", "step-up", "single-bolus", "bolus-over-2-mg", "programmed-ahead", "residual"]
+
+
+@pytest.mark.parametrize("case", TITRATION)
+def test_each_case_of_a_titration_finds_an_overdose_and_no_other_fault(judged, case):
+    verdicts = judged("titration", case, over(0.18)).verdicts
+    failed = {name for name, verdict in verdicts.items() if verdict == "FAIL"}
+    assert "mean_error" in failed
+    assert not failed & {"log", "rates", "claimed_delivery", "alarms"}, verdicts
+    assert set(judged("titration", case).verdicts.values()) == {"PASS"}
+
+
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_healthy_pump_passes(judged, plan):
     result = carry_out(judged, plan)
