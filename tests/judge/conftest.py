@@ -274,7 +274,8 @@ def steady_case(world: World) -> CaseData:
 
 def event(number: int, t_s: float, code: str, **arguments: str) -> dict:
     clock_s = PUMP_CLOCK_S + round(STARTED_S + t_s)
-    return {"t_ns": 0, "number": number, "clock_s": clock_s, "code": code, "arguments": arguments}
+    read_ns = round((STARTED_S + t_s + 60) * NS)
+    return {"t_ns": read_ns, "number": number, "clock_s": clock_s, "code": code, "arguments": arguments}
 
 
 def alarm(t_s: float, name: str, state: str) -> dict:

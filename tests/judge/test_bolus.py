@@ -62,7 +62,7 @@ def test_a_dose_that_was_not_weighed_leaves_the_case_undecided(judged: Judged, m
 
 
 def test_an_alarm_that_only_the_pump_logged_fails_the_case(judged: Judged, made) -> None:
-    logged = {"t_ns": 0, "number": 4, "clock_s": 820_007_200 + 20_000, "code": "ALARM_ON",
+    logged = {"t_ns": 40_000 * 10**9, "number": 4, "clock_s": 820_007_200 + 20_000, "code": "ALARM_ON",
               "arguments": {"ID": "LOW_RESERVOIR"}}  # fmt: skip
     alarms = criterion(judged("doses", changes={"pump_events": (logged,)}), "alarms")
 
