@@ -59,16 +59,17 @@ def run(args: argparse.Namespace) -> int:
     from rig.cli.check import checked
     from rig.definitions.quarantine_file import load_quarantine
 
-    _check_options(args)
-    _, _, warnings = checked(args.plans, args.bench)
-    if args.quarantine is not None:
-        load_quarantine(args.quarantine)
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as scratch, as_file(files("rig.run") / "pytest.ini") as ini:
-        summary_file = Path(scratch) / "summary.json"
-        status = _wait_for(_pytest_command(args, ini, summary_file))
-        summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
+    with _Heard() as heard:
+        _check_options(args)
+        _, _, warnings = checked(args.plans, args.bench)
+        if args.quarantine is not None:
+            load_quarantine(args.quarantine)
+        for warning in warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as scratch, as_file(files("rig.run") / "pytest.ini") as ini:
+            summary_file = Path(scratch) / "summary.json"
+            status = heard.wait_for(_pytest_command(args, ini, summary_file))
+            summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
     runs = [(Path(folder), _results(Path(folder))) for folder in summary.get("folders", [])]
     exit_status = _exit_status(status, summary, [results for _, results in runs])
     if args.summary is not None:
@@ -146,39 +147,46 @@ def _environment() -> dict[str, str]:
     return ours | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def _wait_for(command: list[str]) -> int:
-    """Run the child to its end; signals go on to it, since it is the child that has to bring the pumps to rest.
+class _Heard:
+    """Signals to this process, from the first line of the command on: kept until there is a child, then passed on.
 
-    They are caught before the child is born: one that comes meanwhile is passed on after, and none leaves the child
-    alone.
+    It is the child that has to bring the pumps to rest. None is left to Python to raise as KeyboardInterrupt wherever
+    it is: raised in the middle of an import it can be swallowed, and the run would begin all the same.
     """
-    child: subprocess.Popen[bytes] | None = None
-    early: list[int] = []
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        if child is None:
-            early.append(number)
-        else:
-            _pass_on(child, number)
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
 
-    before = {number: signal.signal(number, hear) for number in heard_signals()}
-    try:
+    def __enter__(self) -> _Heard:
+        self._before = {number: signal.signal(number, self._hear) for number in heard_signals()}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._child is None:
+            self._early.append(number)
+        elif os.name == "posix":  # a console of Windows gives its Ctrl-C to every process on it
+            self._child.send_signal(number)
+
+    def wait_for(self, command: list[str]) -> int:
+        """Run the child to its end. Raises KeyboardInterrupt, and starts nothing, if a signal came before."""
+        if self._early:
+            raise KeyboardInterrupt
         with signals_waiting():
             # Its standard input says nothing, and ends when this process does, however that comes about.
             child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, env=_environment())
-        for number in early:
-            _pass_on(child, number)
-        return child.wait()
-    finally:
-        if child is not None and child.stdin is not None:
-            child.stdin.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _pass_on(child: subprocess.Popen[bytes], number: int) -> None:
-    if os.name == "posix":  # a console of Windows gives its Ctrl-C to every process on it
-        child.send_signal(number)
+        self._child = child
+        try:
+            for number in self._early:  # came in between
+                self._hear(number, None)
+            return child.wait()
+        finally:
+            if child.stdin is not None:
+                child.stdin.close()
 
 
 def _results(folder: Path) -> dict[str, Any]:
