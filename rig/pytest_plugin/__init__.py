@@ -120,6 +120,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     bring_together(items)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest then reports what was collected, and what was left out with it
 def pytest_collection_finish(session: pytest.Session) -> None:
     once_chosen(session)
 
