@@ -47,7 +47,7 @@ def test_an_abort_is_raised_once_in_each_task_and_tear_down_can_wait(clock):
         try:
             clock.sleep_s(60)
         finally:
-            clock.sleep_s(0.001 * index)
+            clock.sleep_s(0.1 * index)  # in wall time: longer than a busy machine takes to wake a thread
             tidied.append(index)
 
     def asker():

@@ -30,7 +30,13 @@ def asked():
 
 
 @pytest.fixture
-def port(asked):
+def before():
+    """The threads of others."""
+    return set(threading.enumerate())
+
+
+@pytest.fixture
+def port(asked, before):
     opened = ControlPort.open("line-3", asked.append)
     assert opened is not None
     yield opened
@@ -130,8 +136,8 @@ def test_only_its_user_can_read_the_file_and_it_is_gone_with_the_port(port, told
         ask_to_end("line-3", "too late")
 
 
-def test_a_closed_port_takes_nobody_and_its_thread_ends(asked, told, port):
-    [thread] = [each for each in threading.enumerate() if each.name == "control"]
+def test_a_closed_port_takes_nobody_and_its_thread_ends(asked, told, port, before):
+    [thread] = [each for each in {*threading.enumerate()} - before if each.name == "control"]
     assert thread.daemon  # or it would keep the guard from its end
     port.close()
     thread.join(5)

@@ -144,12 +144,13 @@ def test_a_disk_that_takes_nothing_is_told_and_stops_nobody(runs, deeds_in, capf
 
 
 def test_writing_keeps_no_process_alive_and_leaves_nothing_open(runs, deeds_in):
+    before = set(threading.enumerate())
     deeds = deeds_in(runs / "r1")
-    [thread] = [each for each in threading.enumerate() if each.name == "deeds"]
+    [thread] = [each for each in {*threading.enumerate()} - before if each.name == "deeds"]
     assert thread.daemon
     deeds.note("guard_done", {"unsafe": []})
     assert written(deeds)
-    assert not {"deeds", "journal-sync"} & {each.name for each in threading.enumerate()}
+    assert not {"deeds", "journal-sync"} & {each.name for each in {*threading.enumerate()} - before}
 
 
 def test_nothing_happened_and_nothing_is_written(runs, deeds_in):

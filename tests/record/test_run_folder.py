@@ -98,7 +98,7 @@ def test_what_is_no_run_folder_is_bad_input(tmp_path):
         check_is_run_folder(tmp_path / "nowhere")
     with pytest.raises(DefinitionError, match="no run folder"):
         check_is_run_folder(tmp_path)
-    with pytest.raises(DefinitionError, match="no such folder"):
+    with pytest.raises(DefinitionError, match="this is a file, no run folder"):
         check_is_run_folder(Path(__file__))
     folder = create(tmp_path)
     folder.journal.close()
