@@ -8,7 +8,8 @@ of each: 64 channels. ``rig watch`` serves it to so many pages in Chromium, each
 - frames in the record: all, in order, the chain sound
 - processor time of the server, in percent of one core
 - the main thread of each page (TaskDuration of the DevTools protocol), in percent of the time
-- from the click on "Abort the run" to the guard's port (the real one, in the writer's process), clocks of one machine
+- aborts, each as a person does it, on all pages in turn: from the click on "Abort the run" to the guard's port (the
+  real one, in the writer's process; clocks of one machine), and what the dialog said to each that was and was not heard
 
 Prints JSON. Needs Linux, playwright and Chromium.
 """
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +38,29 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-MARK_CLICK = """
-document.getElementById('abort-sure').addEventListener(
-  'click', () => { globalThis.clickedAt = performance.timeOrigin + performance.now(); }, {capture: true})
-"""
-CLICK = """number => {
-  document.getElementById('abort').click();
-  document.getElementById('abort-by').value = 'load';
-  document.getElementById('abort-reason').value = String(number);
-  document.getElementById('abort-sure').click();
-  return globalThis.clickedAt;
+# On each page: when "Abort the run" was clicked (when the browser got it, not when the page found time), what the
+# dialog said to it ("" if it closed), and when.
+NOTE_ABORTS = """() => {
+  const [dialog, words] = [document.getElementById('abort-dialog'), document.getElementById('abort-words')];
+  globalThis.noted = null;
+  document.getElementById('abort-sure').addEventListener('click', (event) => {
+    globalThis.noted = {clicked_ms: Date.now() - performance.now() + event.timeStamp, said: null};
+  }, {capture: true});
+  new MutationObserver(() => {
+    const {noted} = globalThis;
+    if (noted === null || noted.said !== null || (dialog.open && words.textContent === '')) return;
+    Object.assign(noted, {said: dialog.open ? words.textContent : '', said_ms: Date.now()});
+  }).observe(dialog, {attributes: true, childList: true, characterData: true, subtree: true});
 }"""
+WHAT_IS_SAID = """within_ms => new Promise((resolve) => {
+  const until = Date.now() + within_ms;
+  const look = () => {
+    if (globalThis.noted.said !== null || Date.now() > until) resolve(globalThis.noted);
+    else setTimeout(look, 20);
+  };
+  look();
+})"""
+SAID_WITHIN_MS = 20_000
 
 
 def write(runs: Path, seconds: float, heard: Path) -> None:
@@ -156,7 +170,7 @@ def measure(seconds: float, pages: int, aborts: int) -> dict[str, Any]:
             metrics = []
             for page in opened:
                 page.wait_for_selector(f"text=SN-{UNITS:04} flow sensor")
-                page.evaluate(MARK_CLICK)
+                page.evaluate(NOTE_ABORTS)
                 metrics.append(page.context.new_cdp_session(page))
                 metrics[-1].send("Performance.enable")
             busy = [task_s(session) for session in metrics]
@@ -166,18 +180,17 @@ def measure(seconds: float, pages: int, aborts: int) -> dict[str, Any]:
             passed_s = time.monotonic() - began_s
             worked_s = [task_s(session) - before for session, before in zip(metrics, busy, strict=True)]
             server_pct = 100 * (processor_s(server.pid) - used_s) / passed_s
-            clicked = {}
-            pause_ms = max(5.0, 1000 * (seconds / 2 - 10) / max(1, aborts) - 50)
+            pause_s = (seconds / 2 - 10) / max(1, aborts)
+            noted = []
             for number in range(aborts):
-                page = opened[number % pages]
-                clicked[number] = page.evaluate(CLICK, number)
-                page.wait_for_timeout(pause_ms)
-            opened[0].wait_for_timeout(2000)
+                if time.monotonic() > began_s + seconds:
+                    break  # the record is at its end
+                due_s = began_s + quiet_s + number * pause_s
+                opened[0].wait_for_timeout(max(1.0, 1000 * (due_s - time.monotonic())))
+                noted.append(abort(opened[number % pages], number))
             writer.communicate("\n", timeout=seconds + 60)
             told = json.loads(heard.read_text("utf-8"))
-            lasted = sorted(
-                at_ms - clicked[int(reason.rpartition(": ")[2])] for reason, at_ms in told["asked"]
-            )
+            heard_ms = {int(reason.rpartition(": ")[2]): at_ms for reason, at_ms in told["asked"]}
             browser.close()
             record = frames_in(runs / run_id)
         finally:
@@ -192,12 +205,44 @@ def measure(seconds: float, pages: int, aborts: int) -> dict[str, Any]:
         "writer_latest_s": round(told["late_s"], 3),
         "server_pct_of_a_core": round(server_pct, 2),
         "page_main_thread_pct": [round(100 * each / passed_s, 2) for each in worked_s],
-        "aborts": len(lasted), "aborts_clicked": aborts,
-        "click_to_guard_ms": {
-            name: round(lasted[min(len(lasted) - 1, int(part * len(lasted)))], 1)
-            for name, part in (("median", 0.5), ("p99", 0.99), ("greatest", 1.0))
-        },
+        "aborts_clicked": len(noted), "aborts_heard": len(heard_ms),
+        "aborts": Counter(outcome(each, number in heard_ms) for number, each in enumerate(noted)),
+        "click_to_guard_ms": at_parts([
+            heard_ms[number] - each["clicked_ms"] for number, each in enumerate(noted) if number in heard_ms
+        ]),
+        "click_to_answer_ms": at_parts([
+            each["said_ms"] - each["clicked_ms"] for each in noted if each["said"] is not None
+        ]),
     }  # fmt: skip
+
+
+def abort(page: Any, number: int) -> dict[str, Any]:
+    """As a person does it: opens the dialog, types name and reason, confirms, and reads what is said."""
+    page.click("#abort")
+    page.fill("#abort-by", "load")
+    page.fill("#abort-reason", str(number))
+    page.click("#abort-sure")
+    noted: dict[str, Any] = page.evaluate(WHAT_IS_SAID, SAID_WITHIN_MS)
+    if page.locator("#abort-dialog").is_visible():
+        page.click("#abort-cancel")
+    return noted
+
+
+def outcome(noted: dict[str, Any], is_heard: bool) -> str:
+    """What became of an abort, and what the person was told of it."""
+    said = "nothing was said" if noted["said"] is None else noted["said"] or "the dialog closed"
+    return f"{'heard' if is_heard else 'NOT HEARD'}: {said}"
+
+
+def at_parts(lasted_ms: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and greatest; nothing of nothing."""
+    ordered = sorted(lasted_ms)
+    parts = (("median", 0.5), ("p99", 0.99), ("greatest", 1.0))
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 1)
+        for name, part in parts
+        if ordered
+    }
 
 
 def task_s(session: Any) -> float:

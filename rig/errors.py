@@ -13,6 +13,7 @@
     ├── ProtocolError            a reply that the protocol does not allow (damaged, foreign, out of range)
     ├── DeviceError              the device understood and refused, with its own code
     ├── IntegrityError           a record is damaged, incomplete or was altered
+    ├── NoAnswer                 the guard was asked and gave no answer: it may have heard, and may not
     └── Aborted                  somebody asked the run to end
 
 Exit status of ``rig``: DefinitionError, BenchBusy and LimitRefused 4; Aborted 2; all others 3.
@@ -155,6 +156,10 @@ class DeviceError(ExchangeError):
 
 class IntegrityError(RigError):
     """A record is damaged, incomplete or was altered. The text names file, record and byte."""
+
+
+class NoAnswer(RigError):
+    """The guard was asked to end the run and gave no answer: it may have heard, and may not."""
 
 
 class Aborted(RigError):

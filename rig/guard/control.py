@@ -1,7 +1,8 @@
 """From outside, a run can be asked to end: a port on this machine's loopback, and a token that only its user can read.
 
 The file with port and token lies in a folder of the user alone. A request is one line of JSON, ``{"token": ...,
-"abort": reason}``, the answer ``{"asked": true}`` or ``{"refused": why}``. Nothing else can be asked.
+"abort": reason}``, the answer ``{"asked": true}`` or ``{"refused": why}``. Nothing else can be asked. Whoever connects
+is heard at once, whatever others who are connected do or fail to do.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rig.errors import RigError
+from rig.errors import NoAnswer, RigError
 from rig.record.lock import file_stem
 from rig.transport.private_folder import private_folder
 
 LINE_LIMIT = 4096
 WITHIN_S = 2.0
+HEARD_AT_ONCE = 32
 REASON_LIMIT = 200
 
 
@@ -37,6 +40,8 @@ class ControlPort:
         """Use :meth:`open`."""
         self._listener, self._file, self._asked = listener, file, asked
         self._token = secrets.token_hex(16)
+        self._closed = threading.Event()
+        self._turns = threading.BoundedSemaphore(HEARD_AT_ONCE)
 
     @classmethod
     def open(cls, bench_id: str, asked: Callable[[str], None]) -> ControlPort | None:
@@ -56,6 +61,7 @@ class ControlPort:
         return port
 
     def close(self) -> None:
+        self._closed.set()
         with suppress(OSError):
             self._file.unlink()
         with suppress(OSError):
@@ -63,12 +69,22 @@ class ControlPort:
         self._listener.close()
 
     def _serve(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
+        while not self._closed.is_set():
+            self._turns.acquire()
+            try:
                 client, _ = self._listener.accept()
-                with client, suppress(OSError, ValueError):
-                    client.settimeout(WITHIN_S)
-                    client.sendall(json.dumps(self._answer(_line(client))).encode() + b"\n")
+                threading.Thread(target=self._hear, args=(client,), name="asked", daemon=True).start()
+            except (OSError, RuntimeError):  # closed; or no file, no thread can be had just now
+                self._turns.release()
+                self._closed.wait(0.05)
+
+    def _hear(self, client: socket.socket) -> None:
+        try:
+            with client, suppress(OSError, ValueError, RecursionError):
+                line = _line(client, time.monotonic() + WITHIN_S)
+                client.sendall(json.dumps(self._answer(line)).encode() + b"\n")
+        finally:
+            self._turns.release()
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         request = json.loads(line)
@@ -84,23 +100,36 @@ class ControlPort:
 
 
 def ask_to_end(bench_id: str, reason: str) -> None:
-    """Ask the run on a bench to end in order. Raises RigError when there is none of this user, or it refuses."""
+    """Ask the run on a bench to end in order.
+
+    Raises NoAnswer when the guard may have heard and may not; RigError when there is none of this user, or it refuses.
+    """
     try:
         told = json.loads(control_file(bench_id).read_text(encoding="utf-8"))
-        with socket.create_connection(("127.0.0.1", int(told["port"])), WITHIN_S) as connection:
-            connection.sendall(json.dumps({"token": told["token"], "abort": reason}).encode() + b"\n")
-            answer = json.loads(_line(connection))
+        request = json.dumps({"token": told["token"], "abort": reason}).encode() + b"\n"
+        connection = socket.create_connection(("127.0.0.1", int(told["port"])), WITHIN_S)
     except FileNotFoundError:
         raise RigError(f"no run of this user on bench '{bench_id}' has a guard") from None
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise RigError(f"the guard of bench '{bench_id}' cannot be asked: {error}") from error
-    if "asked" not in answer:
-        raise RigError(f"the guard of bench '{bench_id}' refuses: {answer.get('refused')}")
+    try:
+        with connection:
+            connection.sendall(request)
+            answer = json.loads(_line(connection, time.monotonic() + WITHIN_S))
+    except (OSError, ValueError) as error:
+        raise NoAnswer(
+            f"the guard of bench '{bench_id}' gave no answer ({error}): it is not known whether it heard"
+        ) from error
+    if not isinstance(answer, dict) or "asked" not in answer:
+        why = answer.get("refused") if isinstance(answer, dict) else answer
+        raise RigError(f"the guard of bench '{bench_id}' refuses: {why}")
 
 
-def _line(connection: socket.socket) -> bytes:
+def _line(connection: socket.socket, until_s: float) -> bytes:
+    """What comes up to the end of a line. Raises TimeoutError if it has not come by then."""
     data = b""
     while not data.endswith(b"\n") and len(data) < LINE_LIMIT:
+        connection.settimeout(max(0.001, until_s - time.monotonic()))
         more = connection.recv(LINE_LIMIT)
         if not more:
             break

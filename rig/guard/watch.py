@@ -144,7 +144,8 @@ class Watch:
             elif "heard" in message:
                 self._answer_by = None
             elif "asked" in message:
-                self._answer_by = at + self.orders.silence_max_s
+                if self._answer_by is None:  # asking again gives the run no more time
+                    self._answer_by = at + self.orders.silence_max_s
                 self._say({"abort": message["asked"]})
             elif "end" in message:
                 forget(self._kept_file)

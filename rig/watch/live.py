@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,9 @@ class Live:
             listener.tell(as_json(self._asked()))
 
     def leave(self, listener: Listener) -> None:
-        """It is told nothing more."""
-        with self._lock:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+        """It is told nothing more. Waits for nobody: it is called by who hears the aborts of all pages."""
+        with suppress(ValueError):
+            self._listeners.remove(listener)
 
     def watch(self, listener: Listener, name: str | None, ask: int | None = None) -> None:
         """From now on it is told of this run (None: the newest), first the message ``run``. Raises LookupError."""
@@ -223,7 +223,7 @@ class Live:
             del self._runs[name]
 
     def _judge_so_far(self) -> None:
-        looked_at = {listener.run for listener in self._listeners}
+        looked_at = {listener.run for listener in list(self._listeners)}
         wanted = [
             run.path
             for run in self._runs.values()

@@ -13,15 +13,16 @@ from anyio import CapacityLimiter, to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rig import __version__
-from rig.errors import RigError
+from rig.errors import NoAnswer, RigError
 from rig.guard.control import ask_to_end
 from rig.transport.prompts import LONGEST, answer_prompt
 from rig.watch.live import TICK_S, Listener, Live
 from rig.watch.past_runs import as_json
+from rig.watch.standing import text
 from rig.watch.watched_run import Message
 
 WAITING_MOST = 40  # messages; a page that takes none for so long is let go, and comes back by itself
-ASKED_AT_ONCE = 8
+ASKED_AT_ONCE = 16  # requests that wait for their answer; the page itself asks for one curve at a time
 MOST_BUCKETS, MOST_CURVES = 2000, 256
 LONGEST_NAME, LONGEST_REASON = 60, 100  # of what goes into the record: the guard takes 200 characters in all
 
@@ -38,7 +39,6 @@ class PageConnection:
         loop = asyncio.get_running_loop()
         self._listener = Listener(lambda body: _call(loop, self._put, body))
         self._answers: dict[str, Callable[[Request], Message]] = {
-            "curve": self._curve,
             "abort": self._abort,
             "answer": self._answer,
         }
@@ -58,23 +58,17 @@ class PageConnection:
             )
         )
         await to_thread.run_sync(self._live.listen, self._listener)
-        tasks = {asyncio.create_task(self._send())}
+        sending = asyncio.create_task(self._send())
+        requests: set[asyncio.Task[None]] = set()
         try:
-            while True:
-                text = await self._socket.receive_text()
-                if (
-                    len(tasks) < ASKED_AT_ONCE or '"do":"curve"' not in text
-                ):  # an abort never waits for curves
-                    tasks.add(task := asyncio.create_task(self._hear(text)))
-                    task.add_done_callback(tasks.discard)
-                else:
-                    await self._hear(text)
-        except (WebSocketDisconnect, RuntimeError, KeyError):  # it went away, was let go, or sent bytes
-            return
+            # Nothing is waited for here but the next request: it may be an abort. (What came before the page went away
+            # is still there to be received; receive_text would refuse to once a tick could not be sent.)
+            while (asked := (await self._socket.receive()).get("text")) is not None:
+                requests.add(request := asyncio.create_task(self._hear(asked, len(requests) < ASKED_AT_ONCE)))
+                request.add_done_callback(requests.discard)
         finally:
             self._live.leave(self._listener)
-            for task in list(tasks):
-                task.cancel()
+            sending.cancel()  # and no request: an abort that came goes to the guard, whether or not the page stays
 
     def _put(self, body: bytes | None) -> None:
         if self._waiting.qsize() < WAITING_MOST:
@@ -88,22 +82,30 @@ class PageConnection:
                 await self._socket.send_text(body.decode())
             await self._socket.close(1013, "too slow")
 
-    async def _hear(self, text: str) -> None:
-        """One request. What is no request is answered like any refusal, and harms nobody."""
+    async def _hear(self, asked: str, has_room: bool) -> None:
+        """One request, and always an answer to it. What is no request harms nobody."""
         ask: Any = None
         try:
-            request = json.loads(text)
-            ask = request.get("ask")
+            request = json.loads(asked)
+            ask = request.get("ask") if isinstance(request.get("ask"), int) else None
+            if not has_room and request["do"] != "abort":
+                raise RigError("too much is asked at once")
             if request["do"] == "watch":  # told by Live itself: before the first tick of that run
                 await to_thread.run_sync(self._live.watch, self._listener, request.get("run"), ask)
-                return
-            threads = None if request["do"] == "curve" else self._threads_to_act
-            answer = await to_thread.run_sync(self._answers[request["do"]], request, limiter=threads)
+            elif request["do"] == "curve":
+                self._put(await to_thread.run_sync(lambda: as_json({**self._curve(request), "ask": ask})))
+            else:
+                answer = self._answers[request["do"]]
+                told = await to_thread.run_sync(answer, request, limiter=self._threads_to_act)
+                self._put(as_json({**told, "ask": ask}))
+            return
+        except NoAnswer as error:
+            refusal: Message = {"words": str(error), "may_be_done": True}
         except RigError as error:
-            answer = {"type": "refused", "words": str(error)}
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            answer = {"type": "refused", "words": f"this request is not understood: {error}"}
-        self._put(as_json({**answer, "ask": ask if isinstance(ask, int) else None}))
+            refusal = {"words": str(error)}
+        except Exception as error:  # whatever it is: who asked must not be left without an answer
+            refusal = {"words": f"this request is not understood: {error}"}
+        self._put(as_json({"type": "refused", **refusal, "ask": ask}))
 
     # What can be asked, in a thread that may wait
 
@@ -121,7 +123,7 @@ class PageConnection:
         except LookupError:
             raise RigError("this run is over") from None
         ask_to_end(bench, f"stopped by {by} on the live page: {reason}")
-        return {"type": "done", "words": "the run was asked to end; its pumps go to their safe state first"}
+        return {"type": "done", "words": f"the guard of bench {text(bench)} has heard it"}
 
     def _answer(self, request: Request) -> Message:
         answer_prompt(str(request["prompt"]), self._by(request), _line(request, "answer", LONGEST))

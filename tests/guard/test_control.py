@@ -9,11 +9,12 @@ import stat
 import tempfile
 import threading
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from rig.errors import RigError
+from rig.errors import NoAnswer, RigError
 from rig.guard import control
 from rig.guard.control import ControlPort, ask_to_end, control_file
 
@@ -113,6 +114,56 @@ def test_who_says_nothing_is_not_waited_for_long(told, monkeypatch):
     monkeypatch.setattr(control, "WITHIN_S", 0.05)
     with socket.create_connection(("127.0.0.1", told["port"]), 5) as connection:
         assert connection.recv(1) == b""
+
+
+def test_those_who_say_nothing_or_dribble_keep_nobody_waiting(asked, told, monkeypatch):
+    monkeypatch.setattr(control, "WITHIN_S", 60.0)
+    with ExitStack() as stack:
+        for number in range(8):
+            connection = socket.create_connection(("127.0.0.1", told["port"]), 5)
+            stack.enter_context(connection)
+            connection.sendall(b'{"' * (number % 2))
+        ask_to_end("line-3", "fire")
+    assert asked == ["fire"]
+
+
+def test_who_dribbles_is_not_listened_to_without_end(told, monkeypatch):
+    monkeypatch.setattr(control, "WITHIN_S", 0.3)
+    with socket.create_connection(("127.0.0.1", told["port"]), 5) as connection:
+        connection.setblocking(False)
+        for _ in range(400):
+            with suppress(BlockingIOError):
+                assert connection.recv(1) == b""
+                break
+            connection.sendall(b" ")
+            time.sleep(0.05)
+        else:
+            pytest.fail("it is still listened to")
+
+
+def test_depth_without_end_does_not_end_the_port(asked, told, capfd):
+    assert exchanged(told, b"[" * (control.LINE_LIMIT - 1) + b"\n") == b""
+    ask_to_end("line-3", "still there")
+    assert asked == ["still there"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_connection_that_cannot_be_taken_does_not_end_the_port(asked, port, told):
+    accept, failures = port._listener.accept, iter([OSError(24, "Too many open files")])
+
+    class Failing:
+        def accept(self):
+            for error in failures:
+                raise error
+            return accept()
+
+        def __getattr__(self, name):
+            return getattr(listener, name)
+
+    listener, port._listener = port._listener, Failing()
+    for reason in ("one", "two", "three"):  # the first was waited for already
+        ask_to_end("line-3", reason)
+    assert asked == ["one", "two", "three"]
 
 
 def test_a_long_reason_is_cut(asked, told):
@@ -220,5 +271,22 @@ def test_an_answer_that_is_none_is_told():
                 client.sendall(b"what?\n")
 
         threading.Thread(target=answer, daemon=True).start()
-        with pytest.raises(RigError, match="cannot be asked"):
+        with pytest.raises(NoAnswer, match="it is not known whether it heard"):
             ask_to_end("line-3", "please")
+
+
+def test_a_guard_that_takes_the_request_and_says_nothing_may_have_heard(monkeypatch):
+    monkeypatch.setattr(control, "WITHIN_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        control_file("line-3").write_text(json.dumps({"port": listener.getsockname()[1], "token": "t"}))
+        with pytest.raises(NoAnswer, match="it is not known whether it heard"):
+            ask_to_end("line-3", "please")
+
+
+def test_nobody_at_the_port_has_certainly_not_heard():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    control_file("line-3").write_text(json.dumps({"port": port, "token": "t"}))
+    with pytest.raises(RigError, match="cannot be asked") as refused:
+        ask_to_end("line-3", "please")
+    assert not isinstance(refused.value, NoAnswer)

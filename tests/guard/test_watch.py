@@ -11,13 +11,14 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from rig.clock.wall import WallClock
 from rig.drivers.opening import open_driver
-from rig.errors import BenchBusy
+from rig.errors import BenchBusy, RigError
 from rig.guard import watch
 from rig.guard.control import ask_to_end, control_file
 from rig.guard.kept import LeftBehind, keep, kept_file, read_kept
@@ -338,6 +339,20 @@ def test_a_run_that_does_not_hear_a_wish_is_made_safe(guard_of, orders, served, 
     assert not served.delivers
     because = deeds_in(temporary / "runs")[1]["because"]
     assert because == "the run was asked to end and did not answer for 0.3 s"
+
+
+def test_asking_again_and_again_gives_a_run_that_does_not_hear_no_more_time(guard_of, orders, served):
+    guard = guard_of(replace(orders, silence_max_s=SHORT_S))
+    assert guard.answer() == {"ready": True}
+    with suppress(RigError):  # the guard has acted and is gone
+        for number in range(100):
+            ask_to_end("line-3", f"number {number}")
+            time.sleep(SHORT_S / 4)
+        pytest.fail("it waits for ever")
+    while guard.answer() is not None:
+        pass
+    assert guard.status == 1
+    assert not served.delivers
 
 
 def test_a_guard_that_was_itself_held_up_hears_first_what_came_meanwhile(orders, served, tmp_path):

@@ -8,12 +8,15 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from rig.guard.control import ControlPort
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -454,6 +457,76 @@ def test_abort_of_a_real_run_with_its_guard(open_tab, home):
         for process in (run, served):
             process.kill()
             process.communicate()
+
+
+def confirm_abort(page, reason):
+    page.get_by_label("Your name").fill("Grace")
+    page.get_by_label("Why").fill(reason)
+    page.get_by_role("button", name="Abort the run").click()
+
+
+def test_what_became_of_an_abort_is_always_said(open_tab, new_home, monkeypatch):
+    """A server that hangs, a guard that is there, none, a newer run on another bench while the dialog is open."""
+    home = new_home()
+    monkeypatch.setattr(tempfile, "tempdir", str(home.path / "tmp"))
+    run, watching, heard = home.grow(), home.watch(), []
+    tab = open_tab(watching.address)
+    tab.wait("#title", "on line-3")
+    page, dialog, told = tab.page, tab.page.locator("#abort-dialog"), "#abort-told"
+    page.locator("#abort").click()
+    confirm_abort(page, "no guard")
+    tab.wait("#abort-words", "NOT ABORTED: no run of this user on bench 'line-3' has a guard. Try again")
+    page.get_by_role("button", name="Let it run").click()
+    tab.wait(told, "NOT ABORTED: no run of this user")
+    port = ControlPort.open("line-3", heard.append)
+    try:
+        watching.process.send_signal(signal.SIGSTOP)
+        page.locator("#abort").click()
+        confirm_abort(page, "it hangs")
+        tab.wait(
+            "#abort-words", "NO ANSWER YET: it is not known whether the guard of bench line-3 hears this"
+        )
+        assert page.get_by_role("button", name="Abort the run").is_enabled()
+        assert heard == []
+        watching.process.send_signal(signal.SIGCONT)
+        tab.wait(told, "the guard of bench line-3 has heard it")
+        assert dialog.is_hidden()
+        page.locator("#abort").click()
+        home.grow(bench="line-9")
+        tab.wait("#title", "on line-9")  # the page goes on to the newest run, the dialog does not
+        assert "on bench line-3" in page.locator("#abort-what").inner_text()
+        confirm_abort(page, "the one I meant")
+        tab.wait(told, "the guard of bench line-3 has heard it")
+    finally:
+        port.close()
+    assert heard == [
+        f"stopped by Grace on the live page: {reason}" for reason in ("it hangs", "the one I meant")
+    ]
+    assert run.bench == "line-3"
+
+
+def test_a_server_that_is_slow_is_not_asked_for_more_and_more_curves(open_tab, bench):
+    watching = bench.watch()
+    tab = open_tab(watching.address)
+    tab.wait("figure h3", "Flow in mL/h")
+    tab.page.wait_for_timeout(1000)
+    tab.page.evaluate(
+        """() => { const send = WebSocket.prototype.send; globalThis.curves = 0;
+        WebSocket.prototype.send = function (text) {
+          if (text.includes('"do":"curve"')) globalThis.curves += 1;
+          send.call(this, text); }; }"""
+    )
+    watching.process.send_signal(signal.SIGSTOP)
+    try:
+        tab.page.locator(".plot").first.focus()
+        for key in ("+", "-", "Home", "Escape") * 5:
+            tab.page.keyboard.press(key)
+        assert tab.page.evaluate("globalThis.curves") <= 1
+    finally:
+        watching.process.send_signal(signal.SIGCONT)
+    tab.page.locator("#stale").wait_for(state="hidden")
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate("globalThis.curves") <= 3  # one for all the keys, one as the run became longer
 
 
 def test_login_over_tls_in_a_browser(open_tab, new_home, certificate):

@@ -145,7 +145,7 @@ def test_past_runs_are_found_by_words(watching):
      '{"do":"curve","channels":[0],"from_s":NaN,"to_s":1,"buckets":100}',
      '{"do":"curve","channels":[0],"from_s":0,"to_s":1,"buckets":99999999}',
      '{"do":"abort","run":"x","by":"","reason":"r"}', '{"do":"answer","prompt":"../x","by":"a","answer":"b"}',
-     '{"do":"abort","run":"x","by":"a\\u202e","reason":"r"}'],
+     '{"do":"abort","run":"x","by":"a\\u202e","reason":"r"}', "[" * 60_000],
 )  # fmt: skip
 def test_what_is_no_request_is_refused_and_the_connection_goes_on(watching, sent):
     with connect(watching, watching.cookie()) as connection:

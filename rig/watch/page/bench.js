@@ -44,11 +44,14 @@ export class Bench {
     this.ahead = message.utc_s ? message.utc_s - Date.now() / 1000 : (this.ahead ?? 0);
   }
 
+  goesOn() {
+    return Boolean(this.run) && ["running", "opening"].includes(this.run.state);
+  }
+
   /** The time of the run now, s: by the server's clock in real time, else that of its last record. */
   now() {
     const zero = this.run?.zero_utc_s;
-    const goesOn = this.run && ["running", "opening"].includes(this.run.state);
-    return zero && goesOn ? Math.max(this.t, Date.now() / 1000 + this.ahead - zero) : (this.t ?? 0);
+    return zero && this.goesOn() ? Math.max(this.t, Date.now() / 1000 + this.ahead - zero) : (this.t ?? 0);
   }
 
   drawRun() {

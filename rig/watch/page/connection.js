@@ -5,6 +5,14 @@ const LOOK_MS = 200;
 const LONGEST_PAUSE_MS = 2000;
 const NO_SESSION = 4401;
 
+/** Why something was not done; `mayBeDone`: it is not known whether it was. */
+class Refused extends Error {
+  constructor(text, mayBeDone = false) {
+    super(text);
+    this.mayBeDone = mayBeDone;
+  }
+}
+
 export class Connection {
   /** `heard(message)` for each message; `stale(seconds)` while nothing comes (0: it comes again); `out()`: logged out. */
   constructor(heard, stale, out) {
@@ -27,14 +35,14 @@ export class Connection {
     const answer = this.asks.get(message.ask);
     if (answer) {
       this.asks.delete(message.ask);
-      if (message.type === "refused") answer.reject(new Error(message.words));
+      if (message.type === "refused") answer.reject(new Refused(message.words, message.may_be_done));
       else answer.resolve(message);
     }
     this.heard(message);
   }
 
   closed(code) {
-    for (const {reject} of this.asks.values()) reject(new Error("the connection was lost; it is not known whether this was heard"));
+    for (const {reject} of this.asks.values()) reject(new Refused("the connection to the server was lost", true));
     this.asks.clear();
     if (code === NO_SESSION) {
       this.out();
@@ -55,11 +63,11 @@ export class Connection {
     }
   }
 
-  /** Ask for something; its answer, or an Error with the words of the refusal. */
+  /** Ask for something; its answer, or a Refused. */
   ask(request) {
     return new Promise((resolve, reject) => {
       if (this.socket.readyState !== WebSocket.OPEN) {
-        reject(new Error("there is no connection to the server"));
+        reject(new Refused("there is no connection to the server"));
         return;
       }
       this.number += 1;

@@ -14,6 +14,7 @@ const KINDS = ["weighed", "programmed", "flow sensor", "rate the pump says", "pu
 const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
 const HELD = ["rate the pump says"]; // asked now and then, and so until the next time
 const SHORTEST_S = 1;
+const ROOM = 1.15; // to grow into, of the whole run: each time it is used up, every curve is asked for anew
 
 /** As they are listed everywhere: by chart, then by what they are, then by unit. */
 export function ordered(channels) {
@@ -28,7 +29,7 @@ export function ordered(channels) {
 
 export class Curves {
   constructor(connection, bench) {
-    Object.assign(this, {connection, bench, channels: [], charts: [], only: null, view: {span: 600}, asked: 0, seen: new Set()});
+    Object.assign(this, {connection, bench, channels: [], charts: [], only: null, view: {span: 600}, isWanted: false, isAsking: false, seen: new Set()});
     this.observer = new IntersectionObserver((entries) => {
       for (const entry of entries) this.seen[entry.isIntersecting ? "add" : "delete"](entry.target);
     });
@@ -87,7 +88,8 @@ export class Curves {
   range() {
     const now = Math.max(this.bench.now(), SHORTEST_S);
     if (this.view.to) return [this.view.from, this.view.to];
-    return this.grows() ? [0, Math.max(now, 30) * 1.04] : [now - this.view.span, now + this.view.span * 0.02];
+    if (this.grows()) return [0, Math.max(now, 30) * (this.bench.goesOn() ? ROOM : 1.02)];
+    return [now - this.view.span, now + this.view.span * 0.02];
   }
 
   /** The whole run is shown, which becomes longer: the grid is made anew now and then, and does not slide. */
@@ -125,19 +127,24 @@ export class Curves {
     }
   }
 
-  /** The curves of the time that is shown, from the server. */
+  /** The curves of the time that is shown, from the server: one request at a time, and one more for all that came meanwhile. */
   async load() {
-    if (!this.charts.length) return;
-    const [from_s, to_s] = this.range();
-    this.asked += 1;
-    const mine = this.asked;
-    const channels = this.charts.flatMap((chart) => chart.channels.map((channel) => channel.number));
-    try {
-      const told = await this.connection.ask({do: "curve", channels, from_s, to_s, buckets: BUCKETS});
-      if (mine === this.asked) for (const chart of this.charts) chart.take(told);
-    } catch {
-      // the connection was lost: the whole run comes anew with the next one
+    this.isWanted = true;
+    if (this.isAsking) return;
+    this.isAsking = true;
+    while (this.isWanted && this.charts.length) {
+      this.isWanted = false;
+      const {charts} = this;
+      const [from_s, to_s] = this.range();
+      const channels = charts.flatMap((chart) => chart.channels.map((channel) => channel.number));
+      try {
+        const told = await this.connection.ask({do: "curve", channels, from_s, to_s, buckets: BUCKETS});
+        if (charts === this.charts) for (const chart of charts) chart.take(told);
+      } catch {
+        // the connection was lost: the whole run comes anew with the next one
+      }
     }
+    this.isAsking = false;
   }
 
   /** Once a second: the charts that can be seen are drawn. */

@@ -2,6 +2,8 @@
 
 import {byId, make, say, show, words} from "./elements.js";
 
+const SLOW_MS = 2000;
+const BY_HAND = "Try again, press Ctrl-C at the run, or stop the pumps by hand.";
 const REMEMBERED = "rig-watch-name";
 
 /** Whose name is put forward: who is logged in, who answered here last, the login name of the machine. */
@@ -86,9 +88,10 @@ export class Prompts {
   }
 }
 
+/** The button, its dialog, and what became of it: said in the dialog while it is open, and always on the page. */
 export class Abort {
   constructor(connection, person) {
-    Object.assign(this, {connection, person, run: null, dialog: byId("abort-dialog")});
+    Object.assign(this, {connection, person, run: null, about: null, isHeard: false, dialog: byId("abort-dialog")});
     byId("abort").addEventListener("click", () => this.open());
     byId("abort-cancel").addEventListener("click", () => this.dialog.close());
     byId("abort-form").addEventListener("submit", (event) => {
@@ -99,34 +102,57 @@ export class Abort {
 
   /** The run that is looked at; only one that goes on can be aborted. */
   take(run) {
+    if (this.run?.name !== run.name) this.tell("");
     this.run = run;
-    const goesOn = run !== null && run.state === "running";
+    const goesOn = run.state === "running";
     byId("abort").disabled = !goesOn;
-    if (!goesOn && this.dialog.open) this.dialog.close();
+    if (goesOn || this.about?.name !== run.name) return;
+    if (this.dialog.open) this.dialog.close();
+    this.tell("");
   }
 
+  /** About the run that is looked at now, whichever is looked at when it is confirmed. */
   open() {
+    [this.about, this.isHeard] = [this.run, false];
     this.person.fill(byId("abort-by"));
     byId("abort-reason").value = "";
-    say(byId("abort-words"), "");
+    this.tell("");
     byId("abort-sure").disabled = false;
     const what = "Every pump goes to its safe state, then the run is closed as ABORTED. It cannot be taken up again.";
-    byId("abort-what").replaceChildren("Run of ", words(this.run.plan), " on bench ", words(this.run.bench), `. ${what}`);
+    byId("abort-what").replaceChildren("Run of ", words(this.about.plan), " on bench ", words(this.about.bench), `. ${what}`);
     this.dialog.showModal();
     byId("abort-reason").focus();
   }
 
   async send() {
+    const {about} = this;
     const by = byId("abort-by").value;
-    byId("abort-sure").disabled = true;
-    try {
-      await this.connection.ask({do: "abort", run: this.run.name, by, reason: byId("abort-reason").value});
-      this.person.remember(by);
-      say(byId("abort-words"), "");
-      this.dialog.close();
-    } catch (error) {
+    const failed = (text) => {
+      if (this.isHeard) return; // another try was
+      this.tell(`${text}. ${BY_HAND}`, true);
       byId("abort-sure").disabled = false;
-      say(byId("abort-words"), `Not aborted: ${error.message}`);
+    };
+    byId("abort-sure").disabled = true;
+    this.tell("");
+    const slow = setTimeout(() => failed(`NO ANSWER YET: it is not known whether the guard of bench ${about.bench} hears this`), SLOW_MS);
+    try {
+      const told = await this.connection.ask({do: "abort", run: about.name, by, reason: byId("abort-reason").value});
+      this.isHeard = true;
+      this.person.remember(by);
+      this.tell(`ABORT at ${new Date().toLocaleTimeString(undefined, {hour12: false})}: ${told.words}. The pumps go to their safe state, then the run is closed.`);
+      if (this.about === about) this.dialog.close();
+    } catch (error) {
+      failed(`${error.mayBeDone ? "NOT KNOWN whether it was heard" : "NOT ABORTED"}: ${error.message}`);
+    } finally {
+      clearTimeout(slow);
     }
+  }
+
+  tell(text, isBad = false) {
+    for (const place of [byId("abort-words"), byId("abort-told")]) {
+      say(place, text);
+      place.classList.toggle("trouble", isBad);
+    }
+    show(byId("abort-told"), text !== "");
   }
 }
