@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -186,6 +187,7 @@ def serve(
     server = _Server(config)
 
     def end(number: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # no word about pages slow to let go
         server.should_exit = True
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):

@@ -71,7 +71,7 @@ export class Prompts {
         this.tell(`Sent: ${answer.value} (${by.value})`);
       } catch (error) {
         send.disabled = false;
-        this.tell(`Not taken: ${error.message}`);
+        this.tell(`${error.mayBeDone ? "Not known whether it was taken" : "Not taken"}: ${error.message}`);
       }
     });
     return make("div", {class: "prompt", "data-prompt": prompt.id}, make("p", {}, words(prompt.question)), form);
@@ -102,7 +102,6 @@ export class Abort {
 
   /** The run that is looked at; only one that goes on can be aborted. */
   take(run) {
-    if (this.run?.name !== run.name) this.tell("");
     this.run = run;
     const goesOn = run.state === "running";
     byId("abort").disabled = !goesOn;
