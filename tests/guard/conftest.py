@@ -357,10 +357,17 @@ def ended(place: FaultBench, run: HurtRun, at: float) -> Trial:
     """The bench is free, its pump stopped, the record whole, and nothing is left for the next start."""
     status = run.wait()
     place.wait_until_free()
-    assert not place.served.delivers
+    assert not place.served.delivers, what_is_left(run)
     assert place.left_behind == []
     assert run.journal is not None
     return Trial(max(0.0, place.served.unsafe_until - at), status, run)
+
+
+def what_is_left(run: HurtRun) -> str:
+    """For whoever has to find out why: what the guard did, the last records, the last bytes to and from the pump."""
+    wires = sorted(run.runs.rglob("wire/*pump*"))
+    tails = [f"{path.name}: {path.read_bytes()[-1500:]!r}" for path in wires]
+    return "\n".join([run.said, *map(str, run.deeds), *map(str, run.journal[-5:]), *tails])
 
 
 def check_made_safe(run: HurtRun, because: str) -> None:
