@@ -14,7 +14,7 @@ import pytest
 import rig.record.attestation
 import rig.record.manifest
 import rig.record.run_folder
-import rig.report
+import rig.report.hand_over
 import rig.run.resumed_run
 import rig.sim.build
 from rig.bench.open import Bench, open_bench
@@ -348,7 +348,7 @@ def mortal(open_scene, monkeypatch) -> Callable[..., Mortal]:
         death.act()
         (run_folder / ".report.html.part").replace(run_folder / "report.html")
 
-    monkeypatch.setattr(rig.report, "build_report", light_report)
+    monkeypatch.setattr(rig.report.hand_over, "build_report", light_report)
 
     def make(plan: str) -> Mortal:
         scene = open_scene(plan=plan)

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import rig.record.journal
-import rig.report
+import rig.report.hand_over
 import rig.run.run
 import rig.run.session
 from rig.definitions.bench_file import load_bench
@@ -117,7 +117,7 @@ def bench(tmp_path, monkeypatch):
         for name in ("report.html", "report.pdf"):
             write_atomically(folder / name, b"x" * 3000)
 
-    monkeypatch.setattr(rig.report, "build_report", report)
+    monkeypatch.setattr(rig.report.hand_over, "build_report", report)
     return Bench(tmp_path)
 
 

@@ -242,7 +242,7 @@ def test_without_a_seal_or_an_address_nobody_is_asked(sealed, make_run):
 def carried_out(tmp_path, monkeypatch):
     """carried_out(url) -> the folder of a short run on a bench that names this authority."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("rig.report.build_report", lambda folder, record: None)
+    monkeypatch.setattr("rig.report.hand_over.build_report", lambda folder, record: None)
 
     def carry_out(url):
         text = (ROOT / "fixtures/simulated.bench.toml").read_text("utf-8")
