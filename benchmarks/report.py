@@ -12,12 +12,13 @@ def measure(rounds: int, tiny: bool) -> list[Finding]:
     import pypdf
 
     with scratch() as folder:
-        plan, bench = make_workspace(folder / "workspace", 1 if tiny else 3, 1.0, 60.0, 10.0)
+        plan, bench = make_workspace(folder / "workspace", 1, 1.0, 60.0, 10.0)
         if not tiny:
             for name in ("flow_accuracy.plan.toml", "requirements.csv"):
                 shutil.copy(REPOSITORY / "test_plans" / name, plan.parent)
             plan = plan.with_name("flow_accuracy.plan.toml")
-        rig(plan.parent, "run", plan, "--bench", bench)
+        some = ["-k", "lowest-rate or typical-rate"] if not tiny else []
+        rig(plan.parent, "run", plan, "--bench", bench, *some)
         (run,) = (plan.parent / "runs").iterdir()
         made = plan.parent / "report"
 
