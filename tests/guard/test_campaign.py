@@ -65,8 +65,8 @@ How soon is told from the blow on, where it has an instant: of the first 100 ms,
 line's for three exchanges. Two trials at a time. Records are closed without a report. A row with fewer trials than
 `tests/guard/test_campaign.py` names is from an earlier, shortened run, all of them from a machine that had other work.
 With twenty processes wanting its two processors 40 of a thousand kills did not hold: most were late, up to 228 ms, and
-once the pump was still seen to deliver when the bench was free, which is not explained yet; 200 kills on the same
-machine with little else to do all held.
+once the pump was still seen to deliver when the bench was free, which is not explained yet; 200 kills beside nothing
+but the project's own tests all held.
 
 | fault | trials | must hold | failed | slowest safe state |
 |---|---|---|---|---|
