@@ -20,6 +20,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
@@ -402,56 +403,42 @@ def parts_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+# Tables of keys: the model, and what of it is told elsewhere.
+TABLES: dict[str, tuple[type[Table], type[Table] | None]] = {
+    "plan": (PlanTable, None),
+    "case": (CommonCase, None),
+    "weighed-case": (WeighedCase, CommonCase),
+    "flow-accuracy": (FlowAccuracyCase, WeighedCase), "flow-accuracy-accept": (FlowAccuracyAccept, None),
+    "drug": (Drug, None), "sample": (Sample, None),
+    "bolus": (BolusCase, WeighedCase), "bolus-accept": (BolusAccept, None),
+    "flex-schedule": (FlexScheduleCase, WeighedCase), "flex-accept": (FlexAccept, None),
+    "day-group": (DayGroup, None), "clock-change": (ClockChange, None),
+    "patient-bolus": (PatientBolusCase, WeighedCase), "patient-accept": (PatientAccept, None),
+    "periodic-bolus": (PeriodicBolusCase, WeighedCase), "periodic-accept": (PeriodicAccept, None),
+    "priming": (PrimingCase, WeighedCase), "priming-accept": (PrimingAccept, None), "catheter": (Catheter, None),
+    "refill-cycle": (RefillCycleCase, WeighedCase), "refill-accept": (RefillAccept, None),
+    "endurance": (EnduranceCase, WeighedCase), "endurance-accept": (EnduranceAccept, None),
+    "occlusion": (OcclusionCase, CommonCase), "occlusion-accept": (OcclusionAccept, None),
+    "still": (StillCase, CommonCase), "still-accept": (StillAccept, None),
+    "disturbance": (DisturbanceCase, WeighedCase), "disturbance-accept": (DisturbanceAccept, None),
+    "battery": (BatteryCase, CommonCase), "battery-accept": (BatteryAccept, None),
+    "bench": (BenchTable, None),
+    "unit": (UnitFile, Auxiliaries), "auxiliaries": (Auxiliaries, None),
+    "instrument": (InstrumentFile, None),
+    "balance": (BalanceInstrument, InstrumentFile), "flow": (FlowInstrument, InstrumentFile),
+    "pressure": (PressureInstrument, InstrumentFile), "current": (CurrentInstrument, InstrumentFile),
+    "simulated": (SimulatedUnit, None),
+    "pump": (PumpTable, None),
+}  # fmt: skip
 BLOCKS: dict[str, Callable[[], str]] = {
-    "plan": lambda: table_of(PlanTable),
-    "case": lambda: table_of(CommonCase),
-    "weighed-case": lambda: table_of(WeighedCase, without=CommonCase),
-    "flow-accuracy": lambda: table_of(FlowAccuracyCase, without=WeighedCase),
-    "drug": lambda: table_of(Drug),
-    "sample": lambda: table_of(Sample),
-    "flow-accuracy-accept": lambda: table_of(FlowAccuracyAccept),
-    "bolus": lambda: table_of(BolusCase, without=WeighedCase),
-    "bolus-accept": lambda: table_of(BolusAccept),
-    "flex-schedule": lambda: table_of(FlexScheduleCase, without=WeighedCase),
-    "day-group": lambda: table_of(DayGroup),
-    "clock-change": lambda: table_of(ClockChange),
-    "flex-accept": lambda: table_of(FlexAccept),
-    "patient-bolus": lambda: table_of(PatientBolusCase, without=WeighedCase),
-    "patient-accept": lambda: table_of(PatientAccept),
-    "periodic-bolus": lambda: table_of(PeriodicBolusCase, without=WeighedCase),
-    "periodic-accept": lambda: table_of(PeriodicAccept),
-    "priming": lambda: table_of(PrimingCase, without=WeighedCase),
-    "catheter": lambda: table_of(Catheter),
-    "priming-accept": lambda: table_of(PrimingAccept),
-    "refill-cycle": lambda: table_of(RefillCycleCase, without=WeighedCase),
-    "refill-accept": lambda: table_of(RefillAccept),
-    "endurance": lambda: table_of(EnduranceCase, without=WeighedCase),
-    "endurance-accept": lambda: table_of(EnduranceAccept),
-    "occlusion": lambda: table_of(OcclusionCase, without=CommonCase),
-    "occlusion-accept": lambda: table_of(OcclusionAccept),
-    "still": lambda: table_of(StillCase, without=CommonCase),
-    "still-accept": lambda: table_of(StillAccept),
-    "disturbance": lambda: table_of(DisturbanceCase, without=WeighedCase),
-    "disturbance-accept": lambda: table_of(DisturbanceAccept),
-    "battery": lambda: table_of(BatteryCase, without=CommonCase),
-    "battery-accept": lambda: table_of(BatteryAccept),
-    "bench": lambda: table_of(BenchTable),
-    "unit": lambda: table_of(UnitFile, without=Auxiliaries),
-    "auxiliaries": lambda: table_of(Auxiliaries),
-    "instrument": lambda: table_of(InstrumentFile),
-    "balance": lambda: table_of(BalanceInstrument, without=InstrumentFile),
-    "flow": lambda: table_of(FlowInstrument, without=InstrumentFile),
-    "pressure": lambda: table_of(PressureInstrument, without=InstrumentFile),
-    "current": lambda: table_of(CurrentInstrument, without=InstrumentFile),
-    "simulated": lambda: table_of(SimulatedUnit),
-    "pump": lambda: table_of(PumpTable),
+    **{name: partial(table_of, *what) for name, what in TABLES.items()},
+    **{f"command-{name}": partial(command_table, name) for name in COMMANDS},
     "flow-presets": presets_table,
     "analysis": analysis_reference,
     "kinds": kinds_table,
     "refused": refused_table,
     "own-requirements": own_requirements,
     "parts": parts_table,
-    **{f"command-{name}": lambda name=name: command_table(name) for name in COMMANDS},
 }
 
 

@@ -5,8 +5,12 @@ import signal
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 collect_ignore_glob = ["data/*"]  # among it is a package of its own, with tests of its own
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,9 +7,9 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.cli.arguments import add_runs_to_look_at
 from rig.errors import EXIT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 if TYPE_CHECKING:
@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs",
-        metavar="RUNS",
-        nargs="?",
-        type=Path,
-        default=Path("runs"),
-        help="folder of runs (default: runs)",
-    )
+    add_runs_to_look_at(parser)
     parser.add_argument("--plan", metavar="ID", help="only runs of this plan")
     parser.add_argument("--unit", metavar="SERIAL", help="only this unit under test")
     parser.add_argument("--case", metavar="ID", help="only this case")

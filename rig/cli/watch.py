@@ -6,20 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from rig.cli.arguments import add_runs_to_look_at
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 PORT = 8470
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs",
-        metavar="RUNS",
-        nargs="?",
-        type=Path,
-        default=Path("runs"),
-        help="folder of runs (default: runs)",
-    )
+    add_runs_to_look_at(parser)
     parser.add_argument("--terminal", action="store_true", help="show it in this terminal, serve no page")
     parser.add_argument(
         "--port", metavar="N", type=int, default=PORT, help=f"port of the page (default: {PORT})"

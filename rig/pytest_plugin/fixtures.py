@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rig.capabilities import UnitUnderTest
     from rig.clock import Clock
     from rig.readings import MassReading, Prescription, PumpState
-    from rig.record.case_recorder import CaseRecorder
+    from rig.record.case_recorder import CaseRecorder, Stated
     from rig.run.one_case import OneCase
 
 RESERVED = ("alarms", "assertions")  # names of criteria that the judge itself knows
@@ -159,7 +159,9 @@ class Record:
         self, name: str, value: float, *, unit: str, expanded_uncertainty: float, coverage_factor: float = 2.0
     ) -> None:
         """A measured value without a limit. Raises DefinitionError as :meth:`verify`."""
-        self._state(name, value, unit, expanded_uncertainty, coverage_factor, None)
+        from rig.record.case_recorder import Stated
+
+        self._state(Stated(name, value, unit, expanded_uncertainty, coverage_factor, None))
 
     def verify(
         self,
@@ -177,7 +179,9 @@ class Record:
         none or was stated before, numbers that are not finite, an uncertainty below 0, an unknown unit, and a
         limit on another kind of quantity.
         """
-        self._state(name, value, unit, expanded_uncertainty, coverage_factor, limit)
+        from rig.record.case_recorder import Stated
+
+        self._state(Stated(name, value, unit, expanded_uncertainty, coverage_factor, limit))
 
     def watch(
         self, duration: str, *, weigh_every: str | None = None, flow_every: str = "1 s"
@@ -201,34 +205,28 @@ class Record:
         watch.end()
         return weighed
 
-    def _state(
-        self,
-        name: str,
-        value: float,
-        unit: str,
-        expanded_uncertainty: float,
-        coverage_factor: float,
-        limit: str | None,
-    ) -> None:
+    def _state(self, stated: Stated) -> None:
         from rig.definitions.fields import IDENT_RULE, is_ident
         from rig.definitions.limits import kinds_of, limit_on
         from rig.errors import DefinitionError
 
+        name, value, u, k = stated.name, stated.value, stated.expanded_uncertainty, stated.coverage_factor
         if not is_ident(name) or name in RESERVED:
             raise DefinitionError(f"{name!r} cannot be the name of a value", hint=IDENT_RULE)
         if name in self._stated:
             raise DefinitionError(
                 f"the value '{name}' was stated before in this test", hint="give each its own name"
             )
-        numbers = (float(value), float(expanded_uncertainty), float(coverage_factor))
+        stated = replace(stated, value=float(value), expanded_uncertainty=float(u), coverage_factor=float(k))
+        numbers = (stated.value, stated.expanded_uncertainty, stated.coverage_factor)
         if not all(map(math.isfinite, numbers)) or numbers[1] < 0 or numbers[2] <= 0:
             raise DefinitionError(
-                f"'{name}': {value} ± {expanded_uncertainty} (k = {coverage_factor}) is no measured value",
+                f"'{name}': {value} ± {u} (k = {k}) is no measured value",
                 hint="finite numbers, an expanded uncertainty of at least 0, a coverage factor above 0",
             )
-        if limit is None:
-            kinds_of(unit)
+        if stated.limit is None:
+            kinds_of(stated.unit)
         else:
-            limit_on(limit, unit)
+            limit_on(stated.limit, stated.unit)
         self._stated.add(name)
-        self._recorder.measured(name, *numbers[:1], unit, *numbers[1:], limit)
+        self._recorder.measured(stated)

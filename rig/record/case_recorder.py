@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rig.readings import (
@@ -17,6 +17,18 @@ from rig.readings import (
     PumpState,
 )
 from rig.record.journal import Journal
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A result that a Python plan states, in ``unit``; judged against ``limit`` (as plans write it), if any."""
+
+    name: str
+    value: float
+    unit: str
+    expanded_uncertainty: float
+    coverage_factor: float
+    limit: str | None
 
 
 class CaseRecorder:
@@ -178,25 +190,17 @@ class CaseRecorder:
             end_t_ns=self._since_start(end_ns),
         )
 
-    def measured(
-        self,
-        name: str,
-        value: float,
-        unit: str,
-        expanded_uncertainty: float,
-        coverage_factor: float,
-        limit: str | None,
-    ) -> None:
-        """A result that a Python plan states, in ``unit``; judged against ``limit`` (as plans write it), if any."""
+    def measured(self, stated: Stated) -> None:
+        """A result that a Python plan states."""
         self.append(
             "measured",
             durable=True,
-            name=name,
-            value=value,
-            unit_of_value=unit,
-            expanded_uncertainty=expanded_uncertainty,
-            coverage_factor=coverage_factor,
-            limit=limit,
+            name=stated.name,
+            value=stated.value,
+            unit_of_value=stated.unit,
+            expanded_uncertainty=stated.expanded_uncertainty,
+            coverage_factor=stated.coverage_factor,
+            limit=stated.limit,
         )
 
     def failed_assertion(self, message: str) -> None:

@@ -38,7 +38,7 @@ def test_a_long_series_started_anywhere_comes_to_the_same():
     assert continuity_pct(TOY, 30.0, [300.0])[0] == pytest.approx(100 * np.std(seen[-96:]) / 10.0, rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     flow=st.lists(st.floats(0.5, 20.0), min_size=2, max_size=50),
     scale=st.floats(0.01, 100.0),

@@ -232,7 +232,7 @@ def test_a_pump_at_the_limit_passes_no_more_often_than_the_guard_band_allows() -
     assert verdicts.count(Outcome.CONDITIONAL_PASS) > 200
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     delivered_g=st.floats(1e-3, 100.0),
     loss_g_h=st.floats(0.0, 1e-2),

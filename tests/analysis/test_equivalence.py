@@ -25,7 +25,7 @@ def test_both_tests_are_those_of_scipy():
     assert found.interval == pytest.approx((interval.low, interval.high))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     shift=st.floats(-3.0, 3.0), low=st.floats(-4.0, -0.1), high=st.floats(0.1, 4.0), risk=st.floats(0.01, 0.2)
 )

@@ -94,7 +94,7 @@ def test_scatter_below_what_is_stated_is_not_believed():
     assert found.end_points_u_g_h == pytest.approx(math.sqrt(2) * 10 * NOISE_G / 2.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(offset_g=st.floats(-200.0, 200.0), scale=st.floats(0.01, 100.0), later_s=st.floats(0.0, 1e6))
 def test_only_differences_count(offset_g, scale, later_s):
     here = mean_flow(T_S, readings(3))

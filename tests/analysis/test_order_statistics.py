@@ -46,7 +46,7 @@ def test_with_more_units_the_extremes_are_left_out():
     assert (lower.low, lower.low_rank, lower.high) == (2.0, 3, math.inf)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     count=st.integers(2, 300),
     coverage=st.floats(0.5, 0.99),

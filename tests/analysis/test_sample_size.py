@@ -27,7 +27,7 @@ def test_units_for_a_reliability_as_tabled(reliability, confidence, failures, un
     assert units_for_reliability(reliability, confidence, failures) == units
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reliability=st.floats(0.5, 0.995), confidence=st.floats(0.5, 0.99), failures=st.integers(0, 5))
 def test_as_many_units_show_it_and_one_fewer_does_not(reliability, confidence, failures):
     units = units_for_reliability(reliability, confidence, failures)
@@ -96,7 +96,7 @@ def test_five_hours_for_a_tenth_of_a_milligram_and_one_per_cent_at_the_lowest_ra
     assert time_s / 3600 == pytest.approx(5.0, abs=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     wanted_pct=st.floats(0.5, 20.0),
     rate_ml_h=st.floats(0.002, 50.0),

@@ -38,7 +38,7 @@ def test_a_window_shorter_than_a_stroke_may_see_nothing():
     assert (window.error_max_pct, window.error_min_pct) == (pytest.approx(200.0), -100.0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(stroke_s=st.integers(3, 40), every_s=st.integers(2, 30), length=st.integers(1, 12))
 def test_the_worst_is_what_a_perfect_pump_shows_and_no_more(stroke_s, every_s, length):
     # Whole seconds: over stroke_s samples every phase of the strokes against the samples has come round.

@@ -153,7 +153,7 @@ def test_a_window_without_any_reading_has_no_error_and_leaves_the_others_theirs(
     assert (longer.count, longer.left_out, longer.error_max_pct) == (2, 1, pytest.approx(0.0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     flow=st.lists(st.floats(0.0, 30.0), min_size=12, max_size=60),
     offset_ml=st.floats(-1e3, 1e3),
@@ -178,7 +178,7 @@ def test_properties_of_every_series(flow: list[float], offset_ml: float, scale: 
     assert trumpet(volume, 30.0, 10.0, lengths[::-1])[::-1] == windows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.integers(-3, 40), min_size=20, max_size=80),
     start=st.integers(0, 20_000_000),

@@ -82,7 +82,7 @@ def test_distribution_function() -> None:
     assert distribution_function(-2.228138851986274, 10) == pytest.approx(0.025, abs=1e-12)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     lines=st.lists(
         st.tuples(

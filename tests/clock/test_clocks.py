@@ -1,7 +1,6 @@
 """Both clocks keep the same promises; only how time passes differs."""
 
 import threading
-import time
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_an_abort_is_raised_once_in_each_task_and_tear_down_can_wait(clock):
 
     def task(index):
         try:
-            clock.sleep_s(60)
+            clock.sleep_s(3600)  # whoever waits for it has not been raised out of it
         finally:
             clock.sleep_s(0.1 * index)  # in wall time: longer than a busy machine takes to wake a thread
             tidied.append(index)
@@ -54,9 +53,7 @@ def test_an_abort_is_raised_once_in_each_task_and_tear_down_can_wait(clock):
         clock.sleep_s(0.01)
         clock.abort("pressed")
 
-    started = time.monotonic()
     results = clock.run_all([lambda: task(1), lambda: task(2), asker])
-    assert time.monotonic() - started < 5
     assert tidied == [1, 2]
     assert [str(result) for result in results[:2]] == ["pressed", "pressed"]
     assert all(isinstance(result, Aborted) for result in results[:2])
@@ -86,9 +83,7 @@ def test_virtual_actions_happen_at_their_time_while_others_sleep():
 
 def test_virtual_time_of_a_month_costs_no_real_time():
     clock = VirtualClock()
-    started = time.monotonic()
-    clock.sleep_s(30 * 86400)
-    assert time.monotonic() - started < 1
+    clock.sleep_s(30 * 86400)  # if it did, this test would not come to its end
     assert clock.now_ns() == 30 * 86400 * NS_PER_S
 
 

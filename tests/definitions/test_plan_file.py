@@ -142,7 +142,7 @@ VALUES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_value_at_any_key_is_read_or_refused(
     data: st.DataObject, spoil: Callable[[str, str, str], str]

@@ -19,7 +19,7 @@ from rig.definitions.cases import PROCEDURES
 from rig.definitions.flow_accuracy_case import FlowAccuracyAccept
 from rig.drivers import DRIVERS
 from rig.readings import ChannelReading, MassReading, PatientBolusReply, PumpAlarm, PumpState
-from rig.record.case_recorder import CaseRecorder
+from rig.record.case_recorder import CaseRecorder, Stated
 from rig.record.clock_watch import ClockStep
 from rig.record.journal import RESERVED, Journal
 from rig.run.asking import RecordedAsking
@@ -117,7 +117,7 @@ def journal_fields(main_job, tmp_path_factory):
     journal.append(
         "case_started", case="case", unit="unit", procedure="bolus", again="on the operator's word"
     )
-    recorder.measured("name", 1.0, "mL", 0.1, 2.0, None)
+    recorder.measured(Stated("name", 1.0, "mL", 0.1, 2.0, None))
     recorder.failed_assertion("message")
     journal.append("python_files", files=[])
     journal.append("quarantine", file="known.toml", sha256="", entries=[])

@@ -294,11 +294,9 @@ def test_without_an_answer_no_pump_counts_as_safe(far, start, monkeypatch):
     monkeypatch.setattr(run_side, "ENDED_WITHIN_S", 0.05)
     guard = start()
     assert guard.make_safe(["SN1"]) == ["SN1"]
-    monkeypatch.setattr(run_side, "ENDED_WITHIN_S", 30.0)
+    monkeypatch.setattr(run_side, "ENDED_WITHIN_S", 3600.0)  # if it waited for that, it would hang here
     threading.Timer(0.1, far.die).start()
-    began = time.monotonic()
     assert guard.make_safe(["SN1"]) == ["SN1"]
-    assert time.monotonic() - began < 25
 
 
 def test_a_wish_to_end_is_handed_to_the_run_and_answered(far, start, asked):

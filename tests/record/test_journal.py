@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import IntegrityError
@@ -49,7 +49,6 @@ def in_order(value):
     return [in_order(item) for item in value] if isinstance(value, list) else value
 
 
-@settings(deadline=None)
 @given(records=st.lists(st.tuples(any_text, st.dictionaries(names, values, max_size=4)), max_size=5))
 def test_what_is_appended_is_read_back(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("journal") / "journal.jsonl"

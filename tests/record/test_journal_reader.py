@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import IntegrityError
@@ -154,7 +154,6 @@ HOSTILE = [
 ]
 
 
-@settings(deadline=None)
 @given(content=st.binary(max_size=400) | st.lists(st.sampled_from(HOSTILE)).map(b"".join))
 def test_no_bytes_whatever_raise(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "arbitrary.jsonl"

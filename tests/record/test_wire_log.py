@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import IntegrityError
@@ -17,7 +17,6 @@ def never(reason):
     raise AssertionError(reason)
 
 
-@settings(deadline=None)
 @given(exchanges=st.lists(st.tuples(st.integers(), st.sampled_from("><"), st.binary(max_size=300))))
 def test_what_is_told_is_read_back(tmp_path_factory, exchanges):
     path = tmp_path_factory.mktemp("wire") / "a-pump.log"

@@ -108,7 +108,7 @@ def test_a_tube_that_becomes_stiffer_or_softer_loses_nothing(clock):
     error=st.floats(-0.5, 0.5),
     tau=st.one_of(st.just(0.0), st.floats(0.01, 100.0)),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_flow_is_the_derivative_of_volume_and_volume_never_falls(rate, ripple, roller, error, tau):
     clock = VirtualClock()
     fluid = FluidPath(clock, Peristaltic(ripple, roller), rate_error=error, compliance_time_s=tau)

@@ -279,7 +279,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         assert on_record == {bolus} - {None} | ({"PB"} if self.pump.period else set())
 
 
-AnyOrderOfEvents.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+AnyOrderOfEvents.TestCase.settings = settings(max_examples=50, stateful_step_count=40)
 test_any_order_of_events = AnyOrderOfEvents.TestCase
 
 
@@ -300,5 +300,5 @@ class ForLong(AnyOrderOfEvents):
     """The same rules, in longer stories and many more of them."""
 
 
-ForLong.TestCase.settings = settings(max_examples=3000, stateful_step_count=100, deadline=None)
+ForLong.TestCase.settings = settings(max_examples=3000, stateful_step_count=100)
 test_any_order_of_events_for_long = pytest.mark.campaign(ForLong.TestCase)

@@ -150,7 +150,7 @@ STEP = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(STEP, max_size=14))
 def test_whatever_happens_no_fluid_is_made_or_lost(steps):
     """With no error and no fault that hides it, what flowed is what the plunger moved less what is stored."""

@@ -84,7 +84,7 @@ def brute(readings, from_ns, to_ns, buckets):
     st.lists(st.tuples(st.integers(1, 3 * S), st.floats(-1e6, 1e6)), min_size=1, max_size=300),
     st.integers(1, 40),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_drawn_is_least_and_greatest_of_each_bucket(steps, buckets):
     curve, readings, t_ns = Curve(), [], 0
     for step, value in steps:
