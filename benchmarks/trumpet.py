@@ -18,7 +18,6 @@ from benchmarks.findings import Finding, in_turn, main
 
 MINUTES = (2, 5, 11, 15, 30, 60)
 STEP_ML, RATE_ML_H = 1e-5, 1.0
-HOURS_72_S = 72 * 3600
 
 
 def counts_of(intervals: int, every_s: float) -> NDArray[np.int64]:

@@ -28,24 +28,6 @@ class FlowPreset:
     windows_s: tuple[float, ...]
     has_period_b: bool
 
-    def period_a_s(self, started_s: float) -> tuple[float, float]:
-        """First and last moment of period A of a delivery that was started at ``started_s`` (IEC 60601-2-24).
-
-        Raises ValueError if the plan has to state the period.
-        """
-        if self.settle_s is None or self.period_s is None:
-            raise ValueError(f"'{self.name}' has no period of its own")
-        return started_s + self.settle_s, started_s + self.settle_s + self.period_s
-
-    def period_b_s(self, change_at_s: float) -> tuple[float, float]:
-        """First and last moment of period B of a set that must be changed at ``change_at_s`` (IEC 60601-2-24).
-
-        Raises ValueError if there is no such period.
-        """
-        if not self.has_period_b or self.period_s is None:
-            raise ValueError(f"'{self.name}' has no period B")
-        return change_at_s - self.period_s, change_at_s
-
 
 def _minutes(*minutes: float) -> tuple[float, ...]:
     return tuple(MIN_S * value for value in minutes)

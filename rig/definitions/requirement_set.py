@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rig.definitions.fields import IDENT_RULE, is_ident
-from rig.definitions.requirement_limits import limits_in
 from rig.errors import DefinitionError, Where
 
 # What a tool may call an attribute, in small letters, "_" as a space; the first that is not empty counts.
@@ -81,11 +80,6 @@ class Requirement:
         """SHA-256 (hex) of id and content."""
         spelled = json.dumps([self.id, self.content], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(spelled.encode()).hexdigest()
-
-    @property
-    def stated_limits(self) -> tuple[str, ...]:
-        """The limits it states, in the field for it or in its text, each once, as plans write them."""
-        return tuple(dict.fromkeys([*limits_in(self.limit), *limits_in(self.text)]))
 
 
 @dataclass(frozen=True)

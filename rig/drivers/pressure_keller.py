@@ -38,7 +38,6 @@ EXCEPTIONS = {
     3: "the data are wrong",
     32: "it was not initialised: its power was interrupted",
 }
-NOT_INITIALISED = 32
 
 PRESSURE, SENSOR_TEMPERATURE = 1, 4  # P1, TOB1
 TEMPERATURES = (3, 4, 5)  # T, TOB1, TOB2

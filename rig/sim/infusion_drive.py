@@ -1,8 +1,9 @@
 """The body of a simulated bench infusion pump: a motor that pushes fluid, and what it believes to have pushed.
 
 One for all protocols: a device tells it rate, direction and target; it drives the FluidPath, keeps its own count
-and says what happened (:data:`HAPPENINGS`). Its count is of nominal volume: what really flows has the rate
-error, the ripple and the tube of the FluidPath. A syringe's plunger moves with the nominal volume, too.
+and says what happened: "target", "stall", "occlusion", "near_end" or "end". Its count is of nominal volume: what
+really flows has the rate error, the ripple and the tube of the FluidPath. A syringe's plunger moves with the nominal
+volume, too.
 
 A pump that measures the force on its plunger alarms when the tube, closed further down, holds ``occlusion_kpa``.
 
@@ -23,7 +24,6 @@ from collections.abc import Callable
 from rig.sim.fluid import S_PER_H, FluidPath
 from rig.sim.line import NS_PER_S, WorldClock
 
-HAPPENINGS = ("target", "stall", "occlusion", "near_end", "end")
 INFUSE, WITHDRAW = 1, -1
 # The pressure in a closed tube rises faster or slower than the drive believes: looked at before it would be there.
 LOOKED_AGAIN_AT, LOOKED_AGAIN_AFTER_S = 0.9, 0.05

@@ -52,7 +52,6 @@ class Dialect:
 
 PUMP_11 = Dialect("SIM11V1.00", 2, "\r\n", 1e3, ":", False, 5)
 PHD_2000 = Dialect("PHDSIM1.00", 1, "\r\r\n", 1e6, "*", True, 8)
-DIALECTS = {"pump 11": PUMP_11, "phd 2000": PHD_2000}
 
 
 class Refused(Exception):

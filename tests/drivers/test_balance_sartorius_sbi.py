@@ -16,7 +16,6 @@ from rig.readings import Identity
 VECTOR = b"N     +  12.3456 g  \r\n"
 SHORT = VECTOR[6:]
 UNSTABLE = b"N     +  12.3461    \r\n"
-NOUGHT = b"N     +   0.0000 g  \r\n"
 PRINT = b"\x1bP\r\n"
 STABLE_WITHIN_NS = 60_000_000_000
 

@@ -13,7 +13,6 @@ Judged = Callable[..., dict]
 NS, H = 10**9, 3600.0
 STARTED_S = 7200.0
 SAMPLE_S = 0.5 * H + 4 * H + 1 * H + 2  # into the case
-BLANK_S = 0.5 * H + 1
 
 
 def criterion(result: dict, name: str) -> dict:

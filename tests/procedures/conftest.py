@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from rig.record.journal import Journal
 from rig.record.journal_reader import read_journal
 from rig.record.layout import MANIFEST
 from rig.record.load_run import load_run
+from rig.record.verify import verify_run
 from rig.record.wire_log import read_wire_log
 from rig.run.gap import Gap
 from rig.run.resume import close, resume
@@ -284,6 +286,37 @@ class Mortal:
 
         self.scene.at(1, look)
         self.begin()
+
+    def killed_anywhere(
+        self, rng: Random, *, acts: int, gap_s: float, guarded: float, again: float
+    ) -> tuple[dict[str, Any], int]:
+        """Die at one of ``acts``, be taken up after up to ``gap_s``, and die again meanwhile, up to three times.
+
+        ``guarded``: how often there is a guard that stops the pump; ``again``: how often who takes it up dies too.
+        The results, and how often it was taken up.
+        """
+        guard = self.guard_stops if rng.random() < guarded else None
+        self.death.revive(rng.randint(1, acts), rng.random() < 0.3, guard)
+        self.begin()
+        results, attempts = None, 0
+        while results is None:
+            self.scene.clock.sleep_s(rng.uniform(0, gap_s))
+            dies = attempts < 3 and rng.random() < again
+            early = rng.random() < 0.5  # while it is taken up; or later on, up to its seal
+            left = rng.randint(1, 60 if early else acts) if dies else None
+            self.death.revive(left, rng.random() < 0.3, guard)
+            results, attempts = self.take_up(), attempts + 1
+            self.death.revive()
+        return results, attempts
+
+    def check_end(self, results: dict[str, Any], where: str) -> None:
+        """The record sound, the pump stopped; taken up once more, nothing changes."""
+        assert verify_run(self.path) == [], where
+        assert self.scene.channel.pump.unit.mode == "STOP", where
+        before = self.hashes()
+        assert self.take_up() == results, where
+        assert self.hashes() == before, where
+        self.scene.run.folder.journal.close()
 
     def answer(self, question: str) -> bool:
         self.asked.append(question)

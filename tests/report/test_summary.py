@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from rig.report.several_runs import build_summary
 from rig.run.session import Session
 
 ROOT = Path(__file__).parents[2]
-Sealed = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
