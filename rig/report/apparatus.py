@@ -35,7 +35,7 @@ def _units(sources: Sources) -> Block:
         rows.append(
             [
                 blocks.strong(unit["serial"]),
-                blocks.text(" ".join(str(part) for part in (unit.get("maker"), unit.get("model")) if part)),
+                blocks.text(_model(unit, file)),
                 blocks.text(unit.get("firmware")),
                 blocks.text(_equivalence(file)),
                 blocks.plain_number(getattr(file, "reservoir_ml", None), "mL"),
@@ -63,6 +63,12 @@ def _units(sources: Sources) -> Block:
         "llllrllll",
         small=True,
     )
+
+
+def _model(unit: Results, file: UnitFile | None) -> str:
+    """Maker and model, with the accuracy that its profile says is on the label."""
+    name = " ".join(str(part) for part in (unit.get("maker"), unit.get("model")) if part)
+    return name if file is None else f"{name} (labelled ±{file.profile.accuracy_pct:g} %)"
 
 
 def _equivalence(file: UnitFile | None) -> str:

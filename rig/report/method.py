@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rig.report import blocks, wording
@@ -10,7 +11,6 @@ from rig.report.numbers import duration, number
 from rig.report.procedure_words import PROCEDURES
 from rig.report.sources import Sources
 
-WITH_TIMES = ("flow_accuracy", "bolus")
 TOLD_ELSEWHERE = ("id", "procedure", "title", "verifies", "clauses", "rationale", "accept")
 DECISION = [
     "A value is judged with a guard band as wide as its expanded uncertainty, w = U at about 95 % "
@@ -38,7 +38,9 @@ def method(sources: Sources) -> Block:
         cases = [case for case in sources.plan.cases if case.procedure == procedure]
         words = PROCEDURES[procedure]
         inner = [blocks.paragraph(words.source), blocks.steps(list(words.steps))]
-        inner.append(_times(procedure, cases) if procedure in WITH_TIMES else _as_written(sources, procedure))
+        inner.append(
+            _settings(procedure, cases) if procedure in SETTINGS else _as_written(sources, procedure)
+        )
         title = wording.procedure(procedure)
         parts.append(
             blocks.section(f"method-{len(parts) + 1}", title[:1].upper() + title[1:], inner, level=2)
@@ -76,64 +78,50 @@ def _in_words(value: object) -> str:
     return str(value)
 
 
-def _times(procedure: str, cases: list[Any]) -> Block:
+def _lasting(name: str) -> Callable[[Any], Cell]:
+    return lambda case: blocks.text(duration(getattr(case, name)))
+
+
+# Heading, what stands below it, share of the width (0: as wide as needed), alignment.
+Column = tuple[str, Callable[[Any], Cell], float, str]
+SETTINGS: dict[str, tuple[Column, ...]] = {
+    "bolus": (
+        ("Case", lambda case: blocks.strong(case.id), 0.0, "l"),
+        ("Bolus", lambda case: blocks.plain_number(case.bolus_ml, "mL"), 0.0, "r"),
+        ("over", _lasting("bolus_duration_s"), 0.0, "r"),
+        ("Number", lambda case: blocks.plain_number(case.count), 0.0, "r"),
+        ("Start to start", _lasting("interval_s"), 0.0, "r"),
+        ("Wait before weighing", _lasting("settle_s"), 0.0, "r"),
+        ("Blank, each", _lasting("blank_s"), 0.0, "r"),
+        ("Whole case", _lasting("duration_s"), 0.0, "r"),
+    ),
+    "flow_accuracy": (
+        ("Case", lambda case: blocks.strong(case.id), 1.3, "l"),
+        ("Rate", lambda case: blocks.text(rate_in_words(case)), 1.5, "l"),
+        ("Relax", _lasting("relax_s"), 0.8, "r"),
+        ("Blank, each", _lasting("blank_s"), 0.8, "r"),
+        ("Settle", _lasting("settle_s"), 0.8, "r"),
+        ("Sample every", _lasting("sample_every_s"), 0.8, "r"),
+        ("Analysis period", _lasting("sample_for_s"), 0.9, "r"),
+        ("Windows (min)", lambda case: blocks.text(_minutes(case.windows_s)), 1.5, "l"),
+        ("Whole case", _lasting("duration_s"), 1.0, "r"),
+    ),
+}
+
+
+def _minutes(seconds: Sequence[float]) -> str:
+    return ", ".join(f"{each / 60:g}" for each in seconds)
+
+
+def _settings(procedure: str, cases: list[Any]) -> Block:
     """Settings of the cases of one procedure: one column a setting."""
-    if procedure == "bolus":
-        columns = [
-            "Case",
-            "Bolus",
-            "over",
-            "Number",
-            "Start to start",
-            "Wait before weighing",
-            "Blank, each",
-            "Whole case",
-        ]
-        rows = [
-            [
-                blocks.strong(case.id),
-                blocks.plain_number(case.bolus_ml, "mL"),
-                blocks.text(duration(case.bolus_duration_s)),
-                blocks.plain_number(case.count),
-                blocks.text(duration(case.interval_s)),
-                blocks.text(duration(case.settle_s)),
-                blocks.text(duration(case.blank_s)),
-                blocks.text(duration(case.duration_s)),
-            ]
-            for case in cases
-        ]
-        return blocks.table("Settings of the bolus cases", columns, rows, None, "l" + "r" * 7)
-    columns = [
-        "Case",
-        "Rate",
-        "Relax",
-        "Blank, each",
-        "Settle",
-        "Sample every",
-        "Analysis period",
-        "Windows (min)",
-        "Whole case",
-    ]
-    rows = [
-        [
-            blocks.strong(case.id),
-            blocks.text(rate_in_words(case)),
-            blocks.text(duration(case.relax_s)),
-            blocks.text(duration(case.blank_s)),
-            blocks.text(duration(case.settle_s)),
-            blocks.text(duration(case.sample_every_s)),
-            blocks.text(duration(case.sample_for_s)),
-            blocks.text(", ".join(f"{window / 60:g}" for window in case.windows_s)),
-            blocks.text(duration(case.duration_s)),
-        ]
-        for case in cases
-    ]
+    headings, cells, widths, align = zip(*SETTINGS[procedure], strict=True)
     return blocks.table(
-        "Settings of the flow accuracy cases",
-        columns,
-        rows,
-        [1.3, 1.5, 0.8, 0.8, 0.8, 0.8, 0.9, 1.5, 1.0],
-        "llrrrrrlr",
+        f"Settings of the {procedure.replace('_', ' ')} cases",
+        list(headings),
+        [[cell(case) for cell in cells] for case in cases],
+        list(widths),
+        "".join(align),
     )
 
 
@@ -172,6 +160,9 @@ def acceptance(sources: Sources) -> Block:
     reasons = [f"{case.id}: {case.rationale}" for case in sources.plan.cases if case.rationale]
     if reasons:
         parts.append(blocks.section("rationale", "Why these cases", [blocks.bullets(reasons)], level=2))
+    clauses = [f"{case.id}: {'; '.join(case.clauses)}" for case in sources.plan.cases if case.clauses]
+    if clauses:
+        parts.append(blocks.section("clauses", "Clauses of standards", [blocks.bullets(clauses)], level=2))
     parts.append(
         blocks.section("decision", "Decision rule", [blocks.paragraph(words) for words in DECISION], level=2)
     )

@@ -22,7 +22,8 @@ from rig.definitions.plan_file import Plan
 from rig.definitions.quarantine_file import QUARANTINE, Quarantine
 from rig.definitions.report_file import load_report_file
 from rig.errors import Aborted, IntegrityError, RigError
-from rig.judge.results import judge, judge_case
+from rig.judge.case_result import judge_case
+from rig.judge.results import judge
 from rig.procedures import PROCEDURES
 from rig.record.bench_history import BenchHistory
 from rig.record.case_data import RunRecord

@@ -30,7 +30,7 @@ def judged_so_far(path: Path) -> list[dict[str, Any]]:
     """One row for each criterion of each case that goes on now, with ``serial``; none for what cannot be judged yet."""
     from rig.definitions.bench_file import bench_from_folder
     from rig.definitions.plan_file import plan_from_folder
-    from rig.judge.results import judge_case
+    from rig.judge.case_result import judge_case
     from rig.record.load_run import load_run
     from rig.watch.standing import text, verdict_row
 

@@ -353,7 +353,7 @@ def made() -> SimpleNamespace:
 @pytest.fixture(scope="session")
 def judged(bench: BenchFile, plan: Plan) -> Callable[..., dict]:
     """Judge one case of a world: ``judged("steady", error_pct=3)``."""
-    from rig.judge.results import judge_case
+    from rig.judge.case_result import judge_case
 
     def judge_one(case: str, calibrated_until: str = "2099-12-31", **world: object) -> dict:
         data = {"steady": steady_case, "doses": dose_case}[case](World(**world))

@@ -246,7 +246,7 @@ def test_a_rate_that_the_pump_did_not_say_back_is_judged_by_the_plan(judged: Jud
 
 
 def test_the_limit_is_too_tight_for_the_balance(made, plan, tmp_path) -> None:
-    from rig.judge.results import judge_case
+    from rig.judge.case_result import judge_case
 
     weak = made.bench(tmp_path, made.bench_text.replace('drift_24h = "0.1 mg"', 'drift_24h = "20 mg"'))
     data = made.steady(made.World())
@@ -260,7 +260,7 @@ def test_the_limit_is_too_tight_for_the_balance(made, plan, tmp_path) -> None:
 
 def test_a_case_with_a_drug_tells_its_dose(made, bench) -> None:
     from rig.definitions.plan_file import plan_from_text
-    from rig.judge.results import judge_case
+    from rig.judge.case_result import judge_case
 
     drug = 'drug = { name = "baclofen", concentration = "2000 ug/mL" }'
     text = made.plan_text.replace('rate = "0.5 mL/day"', f'dose = "1000 ug/day"\n{drug}')

@@ -7,7 +7,7 @@ import numpy as np
 
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
-from rig.judge.results import judge_case
+from rig.judge.case_result import judge_case
 from rig.record.load_run import load_run
 from rig.run.session import Session
 

@@ -38,7 +38,7 @@ def test_the_results_of_a_case_have_it_and_it_is_the_same_every_time(judged) -> 
 
 
 def test_a_case_whose_budget_is_one_rectangle_is_flagged(made, plan, tmp_path) -> None:
-    from rig.judge.results import judge_case
+    from rig.judge.case_result import judge_case
 
     text = made.bench_text.replace('linearity = "0.02 mg"', 'linearity = "0.02 mg"\nsensitivity = "9000 ppm"')
     rough = made.bench(tmp_path, text)

@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from rig.judge.case_result import judge_case
 from rig.judge.findings import as_json, time_text
-from rig.judge.results import judge, judge_case
+from rig.judge.results import judge
 
 CRITERION_KEYS = {
     "name", "value", "unit", "expanded_uncertainty", "coverage_factor", "limit", "limit_low", "limit_high", "verdict",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rig.judge import results
+from rig.judge.finders import FINDERS
 from rig.judge.findings import Flag, Kind
 from rig.judge.results import judge
 from rig.record.load_run import load_run
@@ -116,14 +116,14 @@ def test_a_fault_is_flagged_in_the_results(open_scene: Callable[..., Any], what:
 def test_any_fault_of_the_pump_fails_the_case_though_its_criteria_pass(
     open_scene: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = results.FINDERS["flow_accuracy"]
+    find = FINDERS["flow_accuracy"]
 
     def find_a_fault(*of_the_case: Any) -> Any:
         found = find(*of_the_case)
         found.flags.append(Flag("no_alarm", "it said nothing", 1, 2, kind=Kind.PUMP))
         return found
 
-    monkeypatch.setitem(results.FINDERS, "flow_accuracy", find_a_fault)
+    monkeypatch.setitem(FINDERS, "flow_accuracy", find_a_fault)
     case = judged(open_scene(plan=PLAN))
 
     assert mean_error(case)["verdict"] == "PASS"

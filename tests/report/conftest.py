@@ -317,6 +317,7 @@ id = "only"
 procedure = "flow_accuracy"
 title = "Half a millilitre a day"
 verifies = ["SRS-017"]
+clauses = ["IEC 60601-2-24:2012, 201.12.1.102"]
 rationale = "The shortest that shows everything."
 rate = "0.5 mL/day"
 settle = "1 h"

@@ -110,6 +110,8 @@ def test_identity_instruments_and_hashes_are_in_html_and_pdf(make_run: MakeRun, 
             wanted += [instrument["serial"], instrument["address"], instrument["driver"]]
             wanted += [instrument[name] for name in ("certificate", "calibrated_until") if instrument[name]]
     wanted += [hashlib.sha256(journal.splitlines()[-1]).hexdigest()]
+    wanted += ["only: IEC 60601-2-24:2012, 201.12.1.102", "only: The shortest that shows everything."]
+    wanted += ["(labelled ±14.5 %)"]
     in_html, in_pdf = squeezed(page(html).text), squeezed("".join(pdf_pages(pdf)))
     for text in wanted:
         assert squeezed(text) in in_html
