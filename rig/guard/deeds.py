@@ -64,15 +64,14 @@ class Deeds:
 
     def _begin(self) -> Journal:
         """Never into a file that is there: what was written stays."""
-        folder = Path(self._run_folder)
-        if self._run_folder and folder.is_dir() and not (folder / MANIFEST).exists():
-            places = [folder / GUARD_FILE, *(folder / f"guard-{number}.jsonl" for number in range(2, 100))]
-        else:
+        folder, stem = Path(self._run_folder), "guard"
+        if not (self._run_folder and folder.is_dir() and not (folder / MANIFEST).exists()):
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-            places = [
-                Path(self._orders.runs_dir)
-                / f"guard-{stamp}-{file_stem(self._orders.bench_id)}-{os.getpid()}.jsonl"
-            ]
+            folder = Path(self._orders.runs_dir)
+            stem = f"guard-{stamp}-{file_stem(self._orders.bench_id)}-{os.getpid()}"
+        places = [
+            folder / f"{stem}{more}.jsonl" for more in ("", *(f"-{number}" for number in range(2, 100)))
+        ]
         self.path = next((place for place in places if not place.exists()), places[-1])
         journal = Journal.create(self.path, lambda: self._t_ns)
         journal.append(

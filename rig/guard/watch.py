@@ -27,6 +27,7 @@ from rig.record.lock import GUARD, BenchLock
 
 GIVE_UP_S = 60.0  # after the death of the run; the state file stays, so that the next start tries again
 GIVE_UP_BEFORE_S = 10.0  # at a start, and at the end of a run: somebody waits
+DEAD_WITHIN_S = 0.05  # a process that is killed is gone, unless its machine is busy or its disk hangs
 OWN_LATENESS_S = 0.2  # the guard itself was held up: it hears what came meanwhile before it judges
 Message = dict[str, Any]
 
@@ -68,11 +69,14 @@ class Watch:
             self._control = ControlPort.open(self.orders.bench_id, self._asked)
             threading.Thread(target=self._listen, name="run", daemon=True).start()
             self._say({"ready": True})
-            failure = self._until_the_end()
+            failure = self._watched()
             if failure is None:
                 return 0
-            lock.tell(f"its guard makes the pumps safe: {failure}")
+            note = f"its guard makes the pumps safe: {failure}"
+            telling = threading.Thread(target=lock.tell, args=(note,), name="holder")  # no disk delays a stop
+            telling.start()
             self._act(failure)
+            telling.join()
             return 1
         except RigError as error:
             self._say({"busy": str(error)})
@@ -118,8 +122,14 @@ class Watch:
     def _asked(self, reason: str) -> None:
         self._inbox.put((time.monotonic(), {"asked": reason}))
 
+    def _watched(self) -> str | None:
+        """None when the run is over in order; else why the guard must act. Its own failure is a reason too."""
+        try:
+            return self._until_the_end()
+        except Exception as error:
+            return f"the guard itself failed ({type(error).__name__}: {error})"
+
     def _until_the_end(self) -> str | None:
-        """None when the run is over in order; else why the guard must act."""
         while True:
             try:
                 at, message = self._inbox.get(timeout=self._patience_s())
@@ -135,7 +145,8 @@ class Watch:
                 self._watching, self._silent_since = message["watch"], at
             elif "run" in message:
                 self._left = replace(self._left, run_folder=message["run"])
-                keep(self._kept_file, self._left)
+                with suppress(RigError):  # what is kept already names the pumps
+                    keep(self._kept_file, self._left)
             elif "make_safe" in message:
                 pumps = [pump for pump in self.orders.pumps if pump.serial in message["make_safe"]]
                 reason = "the run could not confirm the safe state"
@@ -181,10 +192,18 @@ class Watch:
     # When it does not
 
     def _act(self, failure: str) -> None:
-        """The run's process ends if it has not yet, the pumps become safe, and it is written down."""
+        """The run's process ends if it has not yet, the pumps become safe, and it is written down.
+
+        A process that is killed while it writes to a pump may still finish that one write: a safe state made before
+        it is gone is made once more afterwards.
+        """
         self._kill_run()
         pumps = [pump for pump in self.orders.pumps if pump.watched]
+        is_gone = self._hears_its_death(DEAD_WITHIN_S)
         unsafe, deeds = self._made_safe(pumps, failure, GIVE_UP_S, self._left.run_folder)
+        if not is_gone and self._hears_its_death(GIVE_UP_S):
+            again = f"{failure}; once more, now that its process is gone"
+            unsafe, deeds = self._made_safe(pumps, again, GIVE_UP_S, self._left.run_folder)
         if unsafe:
             keep(self._kept_file, replace(self._left, units=tuple(unsafe)))
         else:
@@ -213,10 +232,24 @@ class Watch:
         pid = self.orders.runner_pid
         if os.name == "posix":
             if os.getppid() == pid:  # else it is dead, and another process may have its number
-                os.kill(pid, signal.SIGKILL)
+                with suppress(OSError):  # it may end between the two lines
+                    os.kill(pid, signal.SIGKILL)
         elif not self._died:
             with suppress(OSError):
                 os.kill(pid, signal.SIGTERM)  # on Windows the end without a word
+
+    def _hears_its_death(self, within_s: float) -> bool:
+        """Its end of the line closes once none of its threads can write anywhere any more."""
+        if os.name == "posix" and os.getppid() != self.orders.runner_pid:
+            return True  # its parent was told already
+        until = time.monotonic() + within_s
+        while not self._died:
+            try:
+                _, message = self._inbox.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                return False
+            self._died = "died" in message
+        return True
 
     def _say(self, message: Message) -> None:
         with suppress(OSError, ValueError):  # nobody hears any more: its death is told by the other line

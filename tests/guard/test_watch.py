@@ -85,9 +85,10 @@ class Guarded:
             self.tell_line(orders.to_line())
 
     def _serve(self):
-        self.status = watch.watch_over(*self._ends)
-        for end in self._ends[1:]:
-            end.close()
+        try:
+            self.status = watch.watch_over(*self._ends)
+        finally:
+            self._ends[1].close()
 
     def _read(self):
         for line in self._in:
@@ -156,6 +157,13 @@ def kept(orders):
 def deeds_in(folder):
     [file] = sorted(folder.glob("guard*.jsonl"))
     return read_journal(file).records
+
+
+def wait_until(seen):
+    until = time.monotonic() + WITHIN_S
+    while not seen():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def is_free(orders):
@@ -541,6 +549,55 @@ def test_a_silent_run_is_killed_before_its_pumps_are_touched(guard_of, orders, s
     assert sleeper.wait(WITHIN_S) == -signal.SIGKILL
     assert guard.ended() == 1
     assert delivered == [(True, sleeper.pid, signal.SIGKILL)]
+
+
+def test_a_run_that_ends_as_it_is_killed_leaves_no_pump_delivering(
+    guard_of, orders, served, sleeper, monkeypatch
+):
+    """Its lines close a moment before its parent is told: still the guard's parent, and then no process at all."""
+    sleeper.kill()
+    sleeper.wait(WITHIN_S)
+    monkeypatch.setattr(os, "getppid", lambda: sleeper.pid)
+    guard = guard_of(replace(orders, runner_pid=sleeper.pid))
+    assert guard.answer() == {"ready": True}
+    guard.die()
+    assert guard.ended() == 1
+    assert not served.delivers
+    assert kept(orders) is None
+
+
+def test_what_a_killed_run_writes_at_its_last_is_followed_by_the_safe_state(
+    guard_of, orders, instrument, served, temporary, sleeper, monkeypatch
+):
+    """Its process takes its time to die (a disk that hangs), and the last write to its pump comes through."""
+    monkeypatch.setattr(os, "getppid", lambda: sleeper.pid)
+    guard = guard_of(replace(orders, silence_max_s=SHORT_S, runner_pid=sleeper.pid))
+    assert guard.answer() == {"ready": True}
+    guard.tell(watch=True)
+    guard.tell(run=str(temporary / "runs" / "r1"))
+    first = temporary / "runs" / "r1" / "guard.jsonl"
+    wait_until(lambda: first.exists() and "guard_done" in first.read_text())
+    assert not served.delivers
+    driver = open_driver(instrument.driver, instrument.address, None, {}, WallClock(), lambda *_: None)
+    driver.program(Prescription("continuous", rate_nl_h=500_000))
+    driver.close()
+    assert served.delivers
+    guard.die()
+    assert guard.ended() == 1
+    assert not served.delivers
+    assert kept(orders) is None
+    acts = read_journal(first.with_name("guard-2.jsonl")).records[1]
+    assert acts["because"] == "the run was silent for 0.3 s; once more, now that its process is gone"
+
+
+def test_what_fails_in_the_guard_itself_stops_the_pump(guard_of, orders, served, temporary):
+    guard = guard_of(orders)
+    assert guard.answer() == {"ready": True}
+    guard.tell(beat=1)  # says not for how long it was quiet
+    guard.die()
+    assert guard.ended() == 1
+    assert not served.delivers
+    assert "the guard itself failed (KeyError: 'quiet_s')" in deeds_in(temporary / "runs")[1]["because"]
 
 
 def test_a_process_that_got_the_number_of_a_dead_run_is_left_alone(guard_of, orders, sleeper):
