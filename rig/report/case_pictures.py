@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rig.record.case_data import CaseData
-from rig.report import blocks, case_figures
+from rig.report import blocks, case_figures, error_figures
 from rig.report.blocks import Block
 from rig.report.delivery_figures import cumulative, delivered
 from rig.report.numbers import plus_minus
@@ -13,7 +13,6 @@ from rig.report.series import weighing
 from rig.report.sources import Results, Sources, criterion_of
 
 SECONDS = {"min": 60.0, "h": 3600.0, "s": 1.0}
-Limits = list[tuple[float | None, float | None, float | None]]
 
 
 def pictures(sources: Sources, found: list[Results]) -> list[Block]:
@@ -78,7 +77,7 @@ def _flow(sources: Sources, result: Results, data: CaseData) -> list[Block]:
         mean = criterion_of(result, "mean_error") or (result.get("measurements") or {}).get("mean_error")
         drawn.append(
             blocks.figure(
-                case_figures.trumpet(result["trumpet"], mean, _limits(result)),
+                error_figures.trumpet(result["trumpet"], mean, _limits(result)),
                 f"{name}: trumpet curve{_mean(mean)}. Bars: expanded uncertainty.",
                 f"{name}: largest and smallest error against observation window, with mean error and limits.",
             )
@@ -92,9 +91,9 @@ def _mean(mean: Results | None) -> str:
     return f", A = {plus_minus(mean['value'], mean.get('expanded_uncertainty'), '%', signed=True)}"
 
 
-def _limits(result: Results) -> Limits:
+def _limits(result: Results) -> list[error_figures.WindowLimit]:
     """Limits on A (window None) and on windows, for the trumpet."""
-    limits: Limits = []
+    limits: list[error_figures.WindowLimit] = []
     for criterion in result.get("criteria") or []:
         name, low, high = str(criterion["name"]), criterion.get("limit_low"), criterion.get("limit_high")
         if name == "mean_error":
@@ -115,7 +114,7 @@ def _boluses(_sources: Sources, result: Results, _data: CaseData) -> list[Block]
         if (criterion := criterion_of(result, name)) is not None
     ]
     words = f"{result['unit']}, {result['id']}: deviation of each bolus from the commanded volume, with the limits."
-    return [blocks.figure(case_figures.boluses(doses, limits), words, words)]
+    return [blocks.figure(error_figures.boluses(doses, limits), words, words)]
 
 
 def _delivered(sources: Sources, result: Results, data: CaseData) -> list[Block]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from rig.report import blocks, run_figures, wording
 from rig.report.blocks import Block, Cell
-from rig.report.front import alarms_of
 from rig.report.monitored import monitored
 from rig.report.numbers import duration
 from rig.report.sources import Results, Sources
+from rig.report.what_went_wrong import alarms_of
 
 MOST_EVENTS = 60  # of the pump's log; routine entries beyond are counted, not listed
 OF_THE_RUN: dict[str, Callable[[Results], str]] = {

@@ -13,13 +13,13 @@ from rig.record.durable_files import write_atomically
 from rig.report import blocks, several_sections, wording
 from rig.report.blocks import Block
 from rig.report.document import numbered
-from rig.report.front import cut
 from rig.report.numbers import instant, utc
 from rig.report.own_layout import letterhead, own_sections
 from rig.report.page import html_page
 from rig.report.paper import pdf_pages
 from rig.report.several_sections import by_firmware, plan_of, value_of
 from rig.report.several_sources import OneRun, Results, SummarySources, read_summary_sources
+from rig.report.what_went_wrong import cut
 
 MOST_WRONG = 24  # lines on what went wrong; the tables hold all
 RULE = (
