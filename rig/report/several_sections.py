@@ -67,15 +67,35 @@ def value_of(criterion: Results) -> str:
 
 def runs(sources: SummarySources) -> Block:
     """All runs, those that do not count, those that are missing, and the seals."""
+    left_out = [
+        f"{run.run_id} (folder {run.folder}): {run.left_out}." for run in sources.runs if run.left_out
+    ]
+    return blocks.section(
+        "runs",
+        "Runs",
+        [
+            _all_runs(sources),
+            _listed_or_none(
+                "left-out", "Runs that do not count", left_out, "None: each record is whole and unaltered."
+            ),
+            _listed_or_none(
+                "missing",
+                "Runs that are missing",
+                list(sources.missing),
+                "None, as far as the runs tell of each other.",
+            ),
+            _seals(sources),
+        ],
+    )
+
+
+def _all_runs(sources: SummarySources) -> Block:
     rows: list[list[Cell]] = []
     for run in sources.runs:
-        if not run.results:
-            told = [blocks.text(None)] * 4
-        else:
+        told = [blocks.text(None)] * 4
+        if run.results:
             told = [
-                blocks.text(
-                    f"{plan_of(run)['id']} rev. {plan_of(run)['revision']} on {run.results['bench']['id']}"
-                ),
+                blocks.text(f"{_plan_in_words(run)} on {run.results['bench']['id']}"),
                 blocks.text(instant(str(run.results["started_utc"]), 0.0)),
                 blocks.text(run.results["operator"] or "not stated"),
                 blocks.verdict(run.results["outcome"]),
@@ -83,40 +103,24 @@ def runs(sources: SummarySources) -> Block:
         signed = [f"{each.meaning}: {each.name}" for each in run.signatures if not each.trouble]
         rows.append([blocks.code(run.run_id), *told, blocks.text("; ".join(signed) or "no")])
     columns = ["Run", "Plan and bench", "Started", "By", "Outcome", "Signed"]
-    parts = [
-        blocks.table(
-            "All runs that were given, in order of time",
-            columns,
-            rows,
-            [2.2, 1.6, 1.1, 0.9, 1.4, 1.2],
-            small=True,
-        )
-    ]
-    left_out = [
-        f"{run.run_id} (folder {run.folder}): {run.left_out}." for run in sources.runs if run.left_out
-    ]
-    told_of = (
-        [blocks.bullets(left_out)]
-        if left_out
-        else [blocks.paragraph("None: each record is whole and unaltered.")]
-    )
-    parts.append(blocks.section("left-out", "Runs that do not count", told_of, level=2))
-    missing = [blocks.bullets(list(sources.missing))] if sources.missing else []
-    missing = missing or [blocks.paragraph("None, as far as the runs tell of each other.")]
-    parts.append(blocks.section("missing", "Runs that are missing", missing, level=2))
-    hashes = [
-        [blocks.code(run.run_id), blocks.code(run.manifest_sha256 or "no seal")] for run in sources.runs
-    ]
-    parts.append(
-        blocks.table(
-            "Seals this summary rests on, SHA-256 of manifest.json",
-            ["Run", "SHA-256"],
-            hashes,
-            [1.3, 2.0],
-            small=True,
-        )
-    )
-    return blocks.section("runs", "Runs", parts)
+    title = "All runs that were given, in order of time"
+    return blocks.table(title, columns, rows, [2.2, 1.6, 1.1, 0.9, 1.4, 1.2], small=True)
+
+
+def _plan_in_words(run: OneRun) -> str:
+    return f"{plan_of(run)['id']} rev. {plan_of(run)['revision']}"
+
+
+def _listed_or_none(name: str, title: str, items: list[str], none: str) -> Block:
+    """A list under a heading of its own, or the sentence that there is nothing."""
+    told = blocks.bullets(items) if items else blocks.paragraph(none)
+    return blocks.section(name, title, [told], level=2)
+
+
+def _seals(sources: SummarySources) -> Block:
+    rows = [[blocks.code(run.run_id), blocks.code(run.manifest_sha256 or "no seal")] for run in sources.runs]
+    title = "Seals this summary rests on, SHA-256 of manifest.json"
+    return blocks.table(title, ["Run", "SHA-256"], rows, [1.3, 2.0], small=True)
 
 
 def by_unit(sources: SummarySources) -> Block:
@@ -152,7 +156,7 @@ def criteria(sources: SummarySources) -> list[Block]:
     for run in sources.counted:
         for case in run.results["cases"]:
             for criterion in case["criteria"]:
-                by_plan.setdefault(f"{plan_of(run)['id']} rev. {plan_of(run)['revision']}", []).append(
+                by_plan.setdefault(_plan_in_words(run), []).append(
                     [
                         blocks.text(case["id"]),
                         blocks.text(wording.criterion(str(criterion["name"]))),
@@ -204,8 +208,8 @@ def repeated(sources: SummarySources) -> Block:
         for case in run.results["cases"]
         if case["ended"] != "completed"
     ]
-    told = [blocks.bullets(early)] if early else [blocks.paragraph("None: every case ran to its end.")]
-    parts.append(blocks.section("early", "Aborted, refused and broken off", told, level=2))
+    title, none = "Aborted, refused and broken off", "None: every case ran to its end."
+    parts.append(_listed_or_none("early", title, early, none))
     return blocks.section("repeated", "Repeated and aborted", parts)
 
 
