@@ -26,7 +26,8 @@ from rig.record.load_run import RunReading
 from rig.record.run_folder import RunFolder
 from rig.run.gap import gap_until_now, time_zero
 from rig.run.guarding import HeldBench
-from rig.run.run import CaseResult, Run, software, time_of_day, why_rehearsal
+from rig.run.opening import software, why_rehearsal
+from rig.run.run import CaseResult, Run, time_of_day
 from rig.safe_state import to_safe_state
 
 Word = Callable[[str], bool]  # the operator's, to a question

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rig.bench.open import Bench, InstrumentOnBench
+from rig.bench.open import Bench
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock
 from rig.definitions.bench_file import UnitFile
 from rig.definitions.cases import Case
 from rig.definitions.plan_file import Plan
-from rig.definitions.quarantine_file import QUARANTINE, Quarantine
+from rig.definitions.quarantine_file import Quarantine
 from rig.definitions.report_file import load_report_file
 from rig.errors import Aborted, IntegrityError, RigError
 from rig.judge.case_result import judge_case
@@ -28,31 +26,25 @@ from rig.procedures import PROCEDURES
 from rig.record.bench_history import BenchHistory
 from rig.record.case_data import RunRecord
 from rig.record.case_recorder import CaseRecorder
-from rig.record.kept_files import PYTHON_FILES, REQUIREMENTS, keep_files
 from rig.record.keys import bench_key, key_id, spelled
 from rig.record.load_run import RunReading
-from rig.record.proof_file import keep_proof
 from rig.record.report_settings import SETTINGS, keep_report_settings
 from rig.record.run_folder import RunFolder, new_run_id
 from rig.run.asking import RecordedAsking, is_asked
-from rig.run.earlier_requirements import changes_since_last_run
 from rig.run.gap import time_zero
 from rig.run.guarding import HeldBench
 from rig.run.one_case import OneCase, refusal_of
+from rig.run.opening import (
+    bench_entry,
+    instrument_entry,
+    keep_definitions,
+    plan_entry,
+    software,
+    why_rehearsal,
+)
 from rig.run.standard_error import StandardError
 from rig.safe_state import out_of_safe_state
 from rig.transport import WireSink
-
-RECORDED_VERSIONS = (
-    "infusion-rig",
-    "numpy",
-    "scipy",
-    "pydantic",
-    "pyserial",
-    "pyvisa",
-    "pyvisa-py",
-    "greenlet",
-)
 
 CaseResult = dict[str, Any]
 
@@ -77,9 +69,8 @@ class Run:
         """
         self.plan, self.bench = plan, bench
         self._chosen = None if chosen is None else {case: list(serials) for case, serials in chosen.items()}
-        self.safe: dict[
-            str, bool
-        ] = {}  # by unit: whether its safe state was confirmed when it was last asked for
+        # By unit: whether its safe state was confirmed when it was last asked for.
+        self.safe: dict[str, bool] = {}
         self._held, self._quarantine = held, quarantine
         self.results: dict[str, Any] | None = None
         settings = load_report_file(Path(SETTINGS))
@@ -139,7 +130,7 @@ class Run:
         self._meet_instruments()
         because = why_rehearsal(self.bench.instruments)
         previous = self._history.open_run(self.run_id, bool(because), self.path)
-        journal, plan, bench = self.folder.journal, self.plan, self.bench.file
+        journal = self.folder.journal
         journal.append(
             "run_opened",
             durable=True,
@@ -155,42 +146,17 @@ class Run:
             software=software(),
             bench_key={"id": key_id(self._key.public_key()), "public": spelled(self._key.public_key())},
             previous_run=previous.as_previous() if previous else None,
-            plan={
-                "id": plan.id,
-                "revision": plan.revision,
-                "title": plan.title,
-                "file": Path(plan.source.path).name,
-                "sha256": plan.source.sha256,
-            },
-            bench={
-                "id": bench.id,
-                "site": bench.site,
-                "file": Path(bench.source.path).name,
-                "sha256": bench.source.sha256,
-            },
+            plan=plan_entry(self.plan),
+            bench=bench_entry(self.bench.file),
         )
         if self._held is not None and self._held.recovered:
             journal.append("recovered", durable=True, words=self._held.recovered)
         for interlock in self.bench.interlocks.values():
             interlock.begin_run()
-        if plan.requirements:
-            files = {name: content for found in plan.requirements for name, content in found.files.items()}
-            journal.append(
-                "requirements",
-                durable=True,
-                files=keep_files(self.path, REQUIREMENTS, files),
-                changes=changes_since_last_run(plan, self.path.parent, self.path),
-            )
-        if plan.python_files:
-            kept = keep_files(self.path, PYTHON_FILES, plan.python_files)
-            journal.append("python_files", durable=True, files=kept)
-        if self._quarantine is not None:
-            keep_files(self.path, ".", {QUARANTINE: self._quarantine.source.text.encode()})
-            journal.append("quarantine", durable=True, **self._quarantine.record)
-        keep_proof(self.path, Path(plan.source.path))
+        keep_definitions(self.path, journal, self.plan, self._quarantine)
         self._is_opened = True
         for instrument in self.bench.instruments:
-            journal.append("instrument", **_instrument_record(instrument))
+            journal.append("instrument", **instrument_entry(instrument))
         for unit in self.bench.units:
             journal.append("limits", unit=unit.serial, **asdict(unit.pump.limits()))
 
@@ -357,31 +323,3 @@ class Run:
 def time_of_day(clock: Clock) -> Callable[[], int] | None:
     """The machine's clock, UTC in ns since 1970; none where time is virtual."""
     return time.time_ns if clock.kind == "wall" else None
-
-
-def why_rehearsal(instruments: Sequence[InstrumentOnBench]) -> list[str]:
-    """The reasons why a run is a rehearsal; empty for a run that can be evidence."""
-    simulated = [instrument for instrument in instruments if instrument.simulated]
-    if len(simulated) == len(instruments):
-        return [f"all {len(instruments)} instruments are simulated"]
-    return [f"the {instrument.file.role} of {instrument.unit} is simulated" for instrument in simulated]
-
-
-def _instrument_record(instrument: InstrumentOnBench) -> dict[str, Any]:
-    file = instrument.file
-    return {
-        "unit": instrument.unit,
-        "role": file.role,
-        "driver": file.driver,
-        "address": file.address,
-        "simulated": instrument.simulated,
-        "identity": asdict(instrument.identity),
-        "calibrated_until": file.calibrated_until.isoformat() if file.calibrated_until else None,
-        "certificate": file.certificate,
-    }
-
-
-def software() -> dict[str, str]:
-    """What made a record, by name and version."""
-    versions = {name: version(name) for name in RECORDED_VERSIONS}
-    return versions | {"python": platform.python_version(), "platform": platform.platform()}

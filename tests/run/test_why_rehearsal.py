@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from rig.run.run import why_rehearsal
+from rig.run.opening import why_rehearsal
 
 
 def instrument(role, simulated):
