@@ -38,14 +38,14 @@ def find_battery(
         flags=stall_flags(data),
     )
     try:
-        _put(found, "current_stopped", _current(data, unit, "stopped"))
+        found.put("current_stopped", _current(data, unit, "stopped"))
         running = [_current(data, unit, f"rate_{place}") for place in range(len(case.rates_ml_h))]
         apart = _apart(data, ["stopped", *(f"rate_{place}" for place in range(len(running)))])
         for place, budget in enumerate(running):
             found.measurements[f"current_at_{case.rates_ml_h[place]:.4g}_ml_h"] = Value.of(budget)
-        _put(found, "current_running", max(running, key=lambda budget: budget.value))
+        found.put("current_running", max(running, key=lambda budget: budget.value))
         if case.capacity_ah is not None:
-            _put(found, "life", _life(running[0], case.capacity_ah))
+            found.put("life", _life(running[0], case.capacity_ah))
         for name in CURRENTS if apart else ():
             if name in found.values:
                 found.values[name] = replace(found.values[name], undecided=apart)
@@ -53,11 +53,6 @@ def find_battery(
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
     return found
-
-
-def _put(found: Findings, name: str, budget: Budget) -> None:
-    found.budgets[name] = budget
-    found.values[name] = found.measurements[name] = Value.of(budget)
 
 
 def _current(data: CaseData, unit: UnitFile, step_name: str) -> Budget:
@@ -128,7 +123,7 @@ def _falling(found: Findings, data: CaseData, case: BatteryCase) -> None:
     for name, alarm in (("replacement_voltage", REPLACEMENT), ("end_voltage", END)):
         for place, step in enumerate(steps):
             if any(alarm in state["alarms"] for state in states_in(data, (step.start_ns, step.end_ns))):
-                _put(found, name, _between_v(held_v[place], held_v[place + 1]))
+                found.put(name, _between_v(held_v[place], held_v[place + 1]))
                 break
         else:
             if name in {criterion.name for criterion in case.criteria}:
@@ -146,7 +141,7 @@ def _falling(found: Findings, data: CaseData, case: BatteryCase) -> None:
         words = "the end of service was not told while it was waited for"
         found.values["service_after_replacement"] = never_seen(waiting.end_ns - replacement[1][0], words)
     else:
-        _put(found, "service_after_replacement", time_budget(sum(replacement[1]) // 2, end[1]))
+        found.put("service_after_replacement", time_budget(sum(replacement[1]) // 2, end[1]))
 
 
 def _between_v(above_v: float, below_v: float) -> Budget:

@@ -60,11 +60,7 @@ def find_bolus(
     )
     try:
         found.flags += flow_flags(data, the_step(data, "sample"))
-        claimed = claimed_boluses(data, case.bolus_ml)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = Value.of(claimed)
-            found.measurements["claimed_delivery"] = Value.of(claimed)
+        found.put("claimed_delivery", claimed_boluses(data, case.bolus_ml))
         _weigh(found, data, case, unit, weighing_on(unit, bench, reference_temperature_c))
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)

@@ -8,16 +8,13 @@ from dataclasses import replace
 from rig.analysis.uncertainty import Budget, Component
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import DisturbanceCase
-from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals
+from rig.judge.findings import NS_PER_S, Findings, doubted_intervals
 from rig.judge.moments import first_alarm, for_good, never_seen, time_budget
 from rig.judge.portions import furthest, in_results, weighed_portion
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import logged_events, stall_flags
 from rig.record.case_data import CaseData
@@ -62,18 +59,13 @@ def find_disturbance(
     return found
 
 
-def _put(found: Findings, name: str, budget: Budget) -> None:
-    found.budgets[name] = budget
-    found.values[name] = found.measurements[name] = Value.of(budget)
-
-
 def _told(found: Findings, data: CaseData, span_ns: tuple[int, int]) -> None:
     """From the deed to the alarm of a stalled motor."""
     seen = first_alarm(data, span_ns, STALL)
     if seen is None:
         found.values["time_to_alarm"] = never_seen(10**9 * NS_PER_S, "no alarm of a stalled motor came")
     else:
-        _put(found, "time_to_alarm", time_budget(span_ns[0], seen[1]))
+        found.put("time_to_alarm", time_budget(span_ns[0], seen[1]))
 
 
 def _recovered(found: Findings, data: CaseData, span_ns: tuple[int, int]) -> None:
@@ -83,7 +75,7 @@ def _recovered(found: Findings, data: CaseData, span_ns: tuple[int, int]) -> Non
         words = "at the end of the time it was watched it did not run"
         found.values["recovery"] = never_seen(10**9 * NS_PER_S, words)
     else:
-        _put(found, "recovery", time_budget(span_ns[0], seen))
+        found.put("recovery", time_budget(span_ns[0], seen))
 
 
 def _kept(found: Findings, data: CaseData, case: DisturbanceCase) -> None:
@@ -122,7 +114,7 @@ def _clock(found: Findings, data: CaseData) -> None:
         "steps of the pump's clock", "it counts whole seconds; half a step either way, of two readings",
         drift_ppm, "ppm", PPM * CLOCK_STEP_S / math.sqrt(6) / passed_s, 1.0, distribution="triangular",
     )  # fmt: skip
-    _put(found, "clock_drift", Budget(drift_ppm, "ppm", (component,)))
+    found.put("clock_drift", Budget(drift_ppm, "ppm", (component,)))
 
 
 def _weigh(
@@ -130,10 +122,7 @@ def _weigh(
     reference_temperature_c: float,
 ) -> None:  # fmt: skip
     """The delivery before the deed and after the recovery, each against the rate; the worse of both counts."""
-    weighing = weighing_on(unit, bench, reference_temperature_c)
-    evaporation = evaporation_of(data, weighing.balance)
-    found.measurements |= blank_measurements(evaporation)
-    found.flags += blank_flags(data, evaporation)
+    weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
     portions = []
     for name, step_name in (("before", "sample"), ("after", "resumed")):
         step = the_step(data, step_name)
@@ -145,8 +134,6 @@ def _weigh(
                                         evaporation, weighing))  # fmt: skip
     value = furthest(portions, doubted_intervals(found.flags))
     if value is not None:
-        found.values["mean_error"] = found.measurements["mean_error"] = replace(
-            value, reason=f"{value.reason} the disturbance"
-        )
-        found.budgets["mean_error"] = max(portions, key=lambda portion: abs(portion.error.value)).error
+        worst = max(portions, key=lambda portion: abs(portion.error.value))
+        found.put("mean_error", worst.error, replace(value, reason=f"{value.reason} the disturbance"))
     found.portions = in_results(portions)

@@ -11,13 +11,11 @@ from rig.definitions.cases import EnduranceCase
 from rig.judge.findings import (
     NS_PER_S,
     Findings,
-    Value,
-    doubted_intervals,
     interruption_flags,
     time_text,
 )
 from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
-from rig.judge.portions import Portion, furthest, in_results, weighed_instants, weighed_portion
+from rig.judge.portions import Portion, in_results, put_furthest, weighed_instants, weighed_portion
 from rig.judge.pump_claims import claimed_volumes
 from rig.judge.weighing import (
     NotMeasuredError,
@@ -62,12 +60,9 @@ def find_endurance(
         found.counted["rates"] = (len(shown), "; ".join(shown[:MOST_TOLD]) + more)
         if case.accept.log:
             breaches = _log_breaches(data, steps)
-            found.counted["log"] = (len(breaches), "; ".join(breaches))
+            found.count("log", breaches)
         expected_ml = partial(scheduled_ml, case.schedule, course)
-        claimed = claimed_volumes(data, steps, expected_ml)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
+        found.put("claimed_delivery", claimed_volumes(data, steps, expected_ml))
         fillings, portions = [], []
         weighing = weighing_on(unit, bench, reference_temperature_c)
         for place, step in enumerate(steps):
@@ -94,16 +89,10 @@ def find_endurance(
 
 
 def _judge(found: Findings, fillings: list[Portion], portions: list[Portion]) -> None:
-    doubts = doubted_intervals(found.flags)
     for name, judged in (("mean_error", fillings), ("portion_volume", portions)):
-        value = furthest(judged, doubts)
-        if value is not None:
-            found.values[name] = found.measurements[name] = value
-            found.budgets[name] = max(judged, key=lambda portion: abs(portion.error.value)).error
+        put_furthest(found, name, judged)
     if len(portions) > 1:
-        drift = _drift(portions[0], portions[-1])
-        found.budgets["drift"] = drift
-        found.values["drift"] = found.measurements["drift"] = Value.of(drift)
+        found.put("drift", _drift(portions[0], portions[-1]))
     found.portions = in_results([*portions, *fillings])
 
 

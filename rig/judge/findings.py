@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -112,14 +112,20 @@ class Findings:
     trumpet: list[tuple[Window, float]] = field(default_factory=list)  # with its expanded uncertainty in %
     doses: list[Result] = field(default_factory=list)
     portions: list[Result] = field(default_factory=list)  # deliveries between two weighings
-    counted: dict[str, tuple[int, str]] = field(
-        default_factory=dict
-    )  # breaches of what must never be, in words
+    counted: dict[str, tuple[int, str]] = field(default_factory=dict)  # breaches, and these in words
     flags: list[Flag] = field(default_factory=list)
-    witnesses: list[Result] = field(
-        default_factory=list
-    )  # what balance, sensor and pump say of the mean flow
+    witnesses: list[Result] = field(default_factory=list)  # balance, sensor and pump on the mean flow
     unmeasured: str = ""  # why what needs weighing has no value
+
+    def put(self, name: str, budget: Budget | None, value: Value | None = None) -> None:
+        """What is judged by ``name``: the result of a budget, or ``value`` if that says more. None: not measured."""
+        if budget is not None:
+            self.budgets[name] = budget
+            self.values[name] = self.measurements[name] = value or Value.of(budget)
+
+    def count(self, name: str, breaches: Sequence[str]) -> None:
+        """Breaches of what must never be, each in words."""
+        self.counted[name] = (len(breaches), "; ".join(breaches))
 
     @property
     def has_pump_fault(self) -> bool:

@@ -8,16 +8,20 @@ from itertools import pairwise
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import FlexScheduleCase
-from rig.judge.findings import Findings, Interval, Value, doubted_intervals, interruption_flags
-from rig.judge.portions import LATE_NS, Portion, furthest, in_results, weighed_instants, weighed_portion
+from rig.judge.findings import Findings, Interval, interruption_flags
+from rig.judge.portions import (
+    LATE_NS,
+    Portion,
+    in_results,
+    put_furthest,
+    weighed_instants,
+    weighed_portion,
+)
 from rig.judge.pump_claims import claimed_volume
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import flow_flags, stall_flags
 from rig.record.case_data import CaseData
@@ -48,14 +52,8 @@ def find_flex_schedule(
         if not course.settings:
             raise NotMeasuredError("the pump's clock was never set")
         expected_ml = partial(scheduled_ml, case.schedule, course)
-        claimed = claimed_volume(data, step, expected_ml)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
-        weighing = weighing_on(unit, bench, reference_temperature_c)
-        evaporation = evaporation_of(data, weighing.balance)
-        found.measurements |= blank_measurements(evaporation)
-        found.flags += blank_flags(data, evaporation)
+        found.put("claimed_delivery", claimed_volume(data, step, expected_ml))
+        weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
         first_ns, last_ns = _sampled(data, step.start_ns, step.end_ns)
         changes = change_instants_ns(case.schedule, course, first_ns, last_ns)
         midnights = _midnights(course, first_ns, last_ns)
@@ -78,12 +76,8 @@ def find_flex_schedule(
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
         return found
-    doubts = doubted_intervals(found.flags)
     for name, portions in (("step_volume", steps), ("day_volume", days), ("mean_error", whole)):
-        value = furthest(portions, doubts)
-        if value is not None:
-            found.values[name] = found.measurements[name] = value
-            found.budgets[name] = max(portions, key=lambda portion: abs(portion.error.value)).error
+        put_furthest(found, name, portions)
     found.portions = in_results([*steps, *days, *whole])
     return found
 

@@ -68,11 +68,7 @@ def find_flow_accuracy(
     try:
         step = the_step(data, "sample")
         found.flags += flow_flags(data, step)
-        claimed = claimed_delivery(data, step, rate_ml_h)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = Value.of(claimed)
-            found.measurements["claimed_delivery"] = Value.of(claimed)
+        found.put("claimed_delivery", claimed_delivery(data, step, rate_ml_h))
         weighing = weighing_on(unit, bench, reference_temperature_c)
         samples = samples_of(data, case, step)
         found.flags += gap_flags(samples, step)

@@ -17,12 +17,9 @@ from rig.judge.findings import NS_PER_S, Findings, Flag, Interval, Kind, Value, 
 from rig.judge.moments import first_alarm, never_seen, time_budget
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     readings_in,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.record.case_data import CaseData
 
@@ -62,17 +59,12 @@ def find_occlusion(
             alarm, between = seen
             time = time_budget(closed.start_ns, between)
             value = replace(Value.of(time), reason=alarm.in_words(data.started_ns))
-            _put(found, "time_to_alarm", time, value)
+            found.put("time_to_alarm", time, value)
             _pressure(found, data, case, unit, shut, between)
         _released(found, data, case, unit, bench, reference_temperature_c)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
     return found
-
-
-def _put(found: Findings, name: str, budget: Budget, value: Value | None = None) -> None:
-    found.budgets[name] = budget
-    found.values[name] = found.measurements[name] = value or Value.of(budget)
 
 
 def _pressure(
@@ -108,7 +100,7 @@ def _pressure(
             ),
         ),
     )  # fmt: skip
-    _put(found, "alarm_pressure", budget)
+    found.put("alarm_pressure", budget)
     found.measurements["highest_pressure"] = Value(shown.highest_kpa, "kPa")
     if shown.compliance_ml_kpa is not None:
         found.measurements["line_compliance"] = Value(1000 * shown.compliance_ml_kpa, "uL/kPa")
@@ -138,10 +130,7 @@ def _released(
     INCONCLUSIVE where the balance saw less than half of what the pressure says was stored: one that stands still sees
     nothing, which is no small bolus.
     """
-    weighing = weighing_on(unit, bench, reference_temperature_c)
-    evaporation = evaporation_of(data, weighing.balance)
-    found.measurements |= blank_measurements(evaporation)
-    found.flags += blank_flags(data, evaporation)
+    weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
     before_s, before_g, _ = readings_in(data, the_step(data, "held"))
     after_s, after_g, _ = readings_in(data, the_step(data, "released"))
     if not len(before_s) or not len(after_s):
@@ -154,4 +143,4 @@ def _released(
     if stored_ml is not None and budget.value < SEEN_AT_LEAST * stored_ml:
         words = f"the balance saw {budget.value:.3g} mL, by its pressure the line held {stored_ml:.3g} mL"
         value = replace(value, undecided=words)
-    _put(found, "released_volume", budget, value)
+    found.put("released_volume", budget, value)

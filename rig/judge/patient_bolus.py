@@ -5,16 +5,13 @@ from __future__ import annotations
 from rig.analysis.patient_requests import Request, breaches
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import PatientBolusCase
-from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals, time_text
-from rig.judge.portions import furthest, in_results, weighed_portion
+from rig.judge.findings import NS_PER_S, Findings, Value, time_text
+from rig.judge.portions import in_results, put_furthest, weighed_portion
 from rig.judge.pump_claims import claimed_volume
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import flow_flags, stall_flags
 from rig.record.case_data import CaseData, Step
@@ -47,10 +44,7 @@ def find_patient_bolus(
             raise NotMeasuredError(f"{len(requests)} of {len(case.requests_s)} requests were made")
         _count_breaches(found, data, case, requests)
         expected = _Expected(case, requests)
-        claimed = claimed_volume(data, step, expected.ml)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
+        found.put("claimed_delivery", claimed_volume(data, step, expected.ml))
         _weigh(found, data, unit, bench, reference_temperature_c, step, expected)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
@@ -74,7 +68,7 @@ def _count_breaches(found: Findings, data: CaseData, case: PatientBolusCase, req
             for breach in seen
             if breach.rule == rule
         ]
-        found.counted[criterion] = (len(words), "; ".join(words))
+        found.count(criterion, words)
     granted = sum(request.granted for request in requests)
     logged = {code: _logged(data, code) for code in ("BOLUS_REQ", "BOLUS_GRANT", "BOLUS_DENY")}
     wanted = {"BOLUS_REQ": len(requests), "BOLUS_GRANT": granted, "BOLUS_DENY": len(requests) - granted}
@@ -83,7 +77,7 @@ def _count_breaches(found: Findings, data: CaseData, case: PatientBolusCase, req
         for code in wanted
         if logged[code] != wanted[code]
     ]
-    found.counted["log"] = (len(wrong), "; ".join(wrong))
+    found.count("log", wrong)
     found.measurements["requests_granted"] = Value(float(granted), "")
     found.measurements["requests_denied"] = Value(float(len(requests) - granted), "")
 
@@ -114,17 +108,11 @@ def _weigh(
     found: Findings, data: CaseData, unit: UnitFile, bench: BenchFile, reference_temperature_c: float,
     step: Step, expected: _Expected,
 ) -> None:  # fmt: skip
-    weighing = weighing_on(unit, bench, reference_temperature_c)
-    evaporation = evaporation_of(data, weighing.balance)
-    found.measurements |= blank_measurements(evaporation)
-    found.flags += blank_flags(data, evaporation)
+    weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
     inside = [int(t_ns) for t_ns in data.mass.t_ns.tolist() if step.start_ns <= t_ns <= step.end_ns]
     if len(inside) < 2:
         raise NotMeasuredError("fewer than two weighings")
     span = (inside[0], inside[-1])
     whole = weighed_portion(data, "rate and boluses", span, expected.ml, evaporation, weighing)
-    value = furthest([whole], doubted_intervals(found.flags))
-    if value is not None:
-        found.values["mean_error"] = found.measurements["mean_error"] = value
-        found.budgets["mean_error"] = whole.error
+    put_furthest(found, "mean_error", [whole])
     found.portions = in_results([whole])

@@ -6,16 +6,13 @@ from itertools import pairwise
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import PeriodicBolusCase
-from rig.judge.findings import Findings, Value, doubted_intervals
-from rig.judge.portions import furthest, in_results, weighed_portion
+from rig.judge.findings import Findings
+from rig.judge.portions import in_results, put_furthest, weighed_portion
 from rig.judge.pump_claims import claimed_volume
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import flow_flags, stall_flags
 from rig.record.case_data import CaseData
@@ -39,14 +36,8 @@ def find_periodic_bolus(
     try:
         step = the_step(data, "sample")
         found.flags += flow_flags(data, step)
-        claimed = claimed_volume(data, step, lambda _from_ns, _to_ns: case.volume_ml)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
-        weighing = weighing_on(unit, bench, reference_temperature_c)
-        evaporation = evaporation_of(data, weighing.balance)
-        found.measurements |= blank_measurements(evaporation)
-        found.flags += blank_flags(data, evaporation)
+        found.put("claimed_delivery", claimed_volume(data, step, lambda _from_ns, _to_ns: case.volume_ml))
+        weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
         marks = [int(t_ns) for t_ns in data.mass.t_ns.tolist() if step.start_ns <= t_ns <= step.end_ns]
         if len(marks) <= case.count:
             raise NotMeasuredError(f"{max(len(marks) - 1, 0)} of {case.count} boluses were weighed")
@@ -64,11 +55,7 @@ def find_periodic_bolus(
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
         return found
-    doubts = doubted_intervals(found.flags)
     for name, portions in (("single_dose", doses), ("mean_error", [whole])):
-        value = furthest(portions, doubts)
-        if value is not None:
-            found.values[name] = found.measurements[name] = value
-            found.budgets[name] = max(portions, key=lambda portion: abs(portion.error.value)).error
+        put_furthest(found, name, portions)
     found.portions = in_results([*doses, whole])
     return found

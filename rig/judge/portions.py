@@ -10,7 +10,7 @@ import numpy as np
 from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_error
 from rig.analysis.gravimetry import Evaporation
 from rig.analysis.uncertainty import Budget
-from rig.judge.findings import NS_PER_S, Interval, Result, Value
+from rig.judge.findings import NS_PER_S, Findings, Interval, Result, Value, doubted_intervals
 from rig.judge.weighing import NotMeasuredError, touched
 from rig.record.case_data import CaseData
 
@@ -118,14 +118,25 @@ def weighed_instants(data: CaseData, instants_ns: Sequence[int]) -> list[int]:
     return sorted(set(found))
 
 
-def furthest(portions: list[Portion], doubts: list[Interval]) -> Value | None:
+def put_furthest(found: Findings, name: str, portions: Sequence[Portion]) -> None:
+    """What is judged by ``name``: the error furthest from zero, with its budget. Nothing, if there are no portions."""
+    value = furthest(portions, doubted_intervals(found.flags))
+    if value is not None:
+        found.put(name, _worst(portions).error, value)
+
+
+def _worst(portions: Sequence[Portion]) -> Portion:
+    return max(portions, key=lambda portion: abs(portion.error.value))
+
+
+def furthest(portions: Sequence[Portion], doubts: list[Interval]) -> Value | None:
     """The error (%) furthest from zero, the same without the portions that touch data in doubt; None without any.
 
     Of a portion in which nothing is in doubt but that the rig was gone, the rest counts.
     """
     if not portions:
         return None
-    worst = max(portions, key=lambda portion: abs(portion.error.value))
+    worst = _worst(portions)
     start = np.array([portion.start_ns for portion in portions], dtype=np.float64)
     end = np.array([portion.end_ns for portion in portions], dtype=np.float64)
     bad = touched(start, end, doubts)

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from rig.analysis.drug_dose import bridged_drug_error
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import PrimingCase
-from rig.judge.findings import NS_PER_S, Findings, Value, doubted_intervals, time_text
+from rig.judge.findings import NS_PER_S, Findings, Value, time_text
 from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
-from rig.judge.portions import Portion, furthest, in_results, weighed_portion
+from rig.judge.portions import Portion, in_results, put_furthest, weighed_portion
 from rig.judge.pump_claims import claimed_volume
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import flow_flags, stall_flags
 from rig.record.case_data import CaseData, Step
@@ -53,15 +50,11 @@ def find_priming(
             stopped = Entry("STOP", {"CAUSE": "CMD"}, after.end_ns)
             expected_log = [*entries_of_commands(data, seconds), stopped]
             breaches = log_breaches(data, expected_log, (primed.start_ns, after.end_ns))
-            found.counted["log"] = (len(breaches), "; ".join(breaches))
-        claimed = claimed_volume(data, Step("all", bridged.start_ns, after.end_ns), expected.ml)
-        if claimed is not None:
-            found.budgets["claimed_delivery"] = claimed
-            found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
-        weighing = weighing_on(unit, bench, reference_temperature_c)
-        evaporation = evaporation_of(data, weighing.balance)
-        found.measurements |= blank_measurements(evaporation)
-        found.flags += blank_flags(data, evaporation)
+            found.count("log", breaches)
+        found.put(
+            "claimed_delivery", claimed_volume(data, Step("all", bridged.start_ns, after.end_ns), expected.ml)
+        )
+        weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
         portions = {
             name: weighed_portion(
                 data, words, _weighed_in(data, step), expected.ml, evaporation, weighing, timed=timed
@@ -80,19 +73,14 @@ def find_priming(
 
 
 def _judge(found: Findings, case: PrimingCase, portions: dict[str, Portion]) -> None:
-    doubts = doubted_intervals(found.flags)
     for name, portion in portions.items():
-        value = furthest([portion], doubts)
-        if value is not None:
-            found.values[name] = found.measurements[name] = value
-            found.budgets[name] = portion.error
+        put_furthest(found, name, [portion])
     bridge = portions["bridge_volume"]
     drug = bridged_drug_error(
         bridge.error, bridge.expected_ml, case.line_ml, case.old_ug_ml, case.new_ug_ml,
         case.concentration_u_pct / 100,
     )  # fmt: skip
-    found.budgets["bridge_drug"] = drug
-    found.values["bridge_drug"] = found.measurements["bridge_drug"] = Value.of(drug)
+    found.put("bridge_drug", drug)
     given_ug = case.old_ug_ml * case.line_ml * (1 + drug.value / 100)
     given_u_ug = case.old_ug_ml * case.line_ml * drug.expanded_uncertainty / 100
     found.measurements["drug_in_bridge"] = Value(given_ug, "ug", given_u_ug, drug.coverage_factor)

@@ -13,20 +13,16 @@ from rig.judge.findings import (
     NS_PER_S,
     Findings,
     Value,
-    doubted_intervals,
     interruption_flags,
     time_text,
 )
 from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
-from rig.judge.portions import furthest, in_results, weighed_portion
+from rig.judge.portions import in_results, put_furthest, weighed_portion
 from rig.judge.pump_claims import NL_PER_ML, claimed_volume, programmed_rate_ml_h
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import alarms_seen, stall_flags
 from rig.record.case_data import CaseData, Record, Step
@@ -52,10 +48,7 @@ def find_refill_cycle(
     )
     try:
         step = the_step(data, "sample")
-        weighing = weighing_on(unit, bench, reference_temperature_c)
-        evaporation = evaporation_of(data, weighing.balance)
-        found.measurements |= blank_measurements(evaporation)
-        found.flags += blank_flags(data, evaporation)
+        weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
         inside = (data.mass.t_ns >= step.start_ns) & (data.mass.t_ns <= step.end_ns)
         if inside.sum() < 3:
             raise NotMeasuredError("fewer than three weighings")
@@ -85,7 +78,7 @@ def find_refill_cycle(
         )
         expected = [*entries_of_commands(data), stopped]
         breaches = log_breaches(data, expected, (the_step(data, "program").start_ns, step.end_ns))
-        found.counted["log"] = (len(breaches), "; ".join(breaches))
+        found.count("log", breaches)
     return found
 
 
@@ -163,9 +156,7 @@ def _judge_residual(found: Findings, data: CaseData, kept: _Left, course: _Cours
     """What is left in the end, and the discrepancy that a refill would have found where it was due."""
     contents = kept.contents
     if course.flow_end_ns is not None:
-        found.budgets["residual_volume"] = kept.at(course.last_ns)
-        found.values["residual_volume"] = kept.value_at(course.last_ns)
-        found.measurements["residual_volume"] = found.values["residual_volume"]
+        found.put("residual_volume", kept.at(course.last_ns), kept.value_at(course.last_ns))
     state = _state_at(data, course.due_ns)
     if state is None or state.get("reservoir_nl") is None:
         return
@@ -189,9 +180,7 @@ def _judge_residual(found: Findings, data: CaseData, kept: _Left, course: _Cours
         components=tuple(replace(item, sensitivity=-item.sensitivity) for item in left.components),
     )
     without = weighed.without and replace(weighed.without, value=counted_ml - weighed.without.value)
-    found.budgets["refill_discrepancy"] = discrepancy
-    found.values["refill_discrepancy"] = Value.of(discrepancy, without)
-    found.measurements["refill_discrepancy"] = found.values["refill_discrepancy"]
+    found.put("refill_discrepancy", discrepancy, Value.of(discrepancy, without))
 
 
 def _state_at(data: CaseData, t_ns: int) -> Record | None:
@@ -204,18 +193,12 @@ def _judge_flow(found: Findings, data: CaseData, contents: Contents, step: Step,
     def expected_ml(from_ns: int, to_ns: int) -> float:
         return contents.rate_ml_h * (to_ns - from_ns) / NS_PER_S / 3600
 
-    claimed = claimed_volume(data, replace(step, end_ns=course.due_ns), expected_ml)
-    if claimed is not None:
-        found.budgets["claimed_delivery"] = claimed
-        found.values["claimed_delivery"] = found.measurements["claimed_delivery"] = Value.of(claimed)
+    found.put("claimed_delivery", claimed_volume(data, replace(step, end_ns=course.due_ns), expected_ml))
     until_ns = min(course.due_ns, course.flow_end_ns or course.due_ns)
     place = max(contents.nearest(until_ns), 1)
     span = (int(contents.t_ns[0]), int(contents.t_ns[place]))
     whole = weighed_portion(
         data, "up to the refill that is due", span, expected_ml, contents.evaporation, contents.weighing
     )
-    value = furthest([whole], doubted_intervals(found.flags))
-    if value is not None:
-        found.values["mean_error"] = found.measurements["mean_error"] = value
-        found.budgets["mean_error"] = whole.error
+    put_furthest(found, "mean_error", [whole])
     found.portions = in_results([whole])

@@ -13,12 +13,9 @@ from rig.judge.findings import Findings, Value
 from rig.judge.verdicts import ACCEPTED, verdict_on
 from rig.judge.weighing import (
     NotMeasuredError,
-    blank_flags,
-    blank_measurements,
-    evaporation_of,
     readings_in,
     the_step,
-    weighing_on,
+    weigh_blanks,
 )
 from rig.judge.witnesses import stall_flags
 from rig.record.case_data import CaseData
@@ -42,10 +39,7 @@ def find_still(
         flags=stall_flags(data),
     )
     try:
-        weighing = weighing_on(unit, bench, reference_temperature_c)
-        evaporation = evaporation_of(data, weighing.balance)
-        found.measurements |= blank_measurements(evaporation)
-        found.flags += blank_flags(data, evaporation)
+        weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
         t_s, mass_g, _ = readings_in(data, the_step(data, "sample"))
         if len(t_s) < 2:
             raise NotMeasuredError("fewer than two weighings")
@@ -64,8 +58,7 @@ def find_still(
             verdict_on(criterion, Value.of(flow))["verdict"] in ACCEPTED for criterion in _judged(case)
         )
         value = replace(Value.of(flow), undecided=_unseen(data, case, weighing) if is_good else "")
-        found.budgets["flow_at_rest"] = flow
-        found.values["flow_at_rest"] = found.measurements["flow_at_rest"] = value
+        found.put("flow_at_rest", flow, value)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
     return found

@@ -12,7 +12,7 @@ from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slo
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import BalanceInstrument
 from rig.errors import DefinitionError
-from rig.judge.findings import NS_PER_S, Flag, Interval, Kind, Value, time_text
+from rig.judge.findings import NS_PER_S, Findings, Flag, Interval, Kind, Value, time_text
 from rig.record.case_data import CaseData, Step
 
 Floats = NDArray[np.float64]
@@ -117,6 +117,17 @@ def touched(start_ns: Floats, end_ns: Floats, doubts: Sequence[Interval]) -> NDA
         meeting_ns = np.where(closed, -MEETING_NS, MEETING_NS)
         found |= (start_ns < last_ns - meeting_ns) & (end_ns > first_ns + meeting_ns)
     return found
+
+
+def weigh_blanks(
+    found: Findings, data: CaseData, unit: UnitFile, bench: BenchFile, reference_temperature_c: float
+) -> tuple[Weighing, Evaporation]:
+    """How display becomes volume, and what evaporated; into ``found`` the two rates, and what speaks against them.
+
+    Raises NotMeasuredError without a balance, and if a blank is missing or too short.
+    """
+    weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
+    return weighing, evaporation
 
 
 def blank_measurements(evaporation: Evaporation) -> dict[str, Value]:
