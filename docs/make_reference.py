@@ -240,7 +240,7 @@ def table_of(model: type[Table], without: type[Table] | None = None) -> str:
 
 
 def command_table(name: str) -> str:
-    """Arguments and options of one command, as its ``--help`` gives them."""
+    """Arguments, example and exit status of one command, as its ``--help`` gives them."""
     parser = argparse.ArgumentParser(add_help=False)
     importlib.import_module(f"rig.cli.{name}").add_arguments(parser)
     rows = ["| argument | meaning |", "|---|---|"]
@@ -250,6 +250,8 @@ def command_table(name: str) -> str:
         needed = " (needed)" if action.option_strings and action.required else ""
         many = "…" if action.nargs == "+" else ""
         rows.append(f"| `{shown}{many}`{needed} | {action.help} |")
+    example, status = (line.partition(": ") for line in (parser.epilog or "").splitlines())
+    rows += ["", f"Example: `{example[2]}`", "", f"Exit status: {status[2]}."]
     return "\n".join(rows) + "\n"
 
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 from rig.quantities import parse
 
@@ -23,9 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("log", metavar="LOG.csv", help="CSV file with a column of time and one of weight")
     parser.add_argument("--rate", required=True, metavar="Q", help='set rate, such as "150 mL/h"')
-    parser.add_argument("--density", required=True, metavar="Q", help='density, such as "0.998 g/mL"')
-    parser.add_argument("--from", dest="from_", metavar="Q", help='begin of the period, such as "60 min"')
-    parser.add_argument("--to", metavar="Q", help='end of the period, such as "120 min"')
+    parser.add_argument(
+        "--density", required=True, metavar="Q", help='density of the fluid, such as "0.998 g/mL"'
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_",
+        metavar="Q",
+        help='start of the period analyzed, such as "60 min" (default: the whole log)',
+    )
+    parser.add_argument("--to", metavar="Q", help='its end, such as "120 min"')
     parser.add_argument(
         "--windows",
         metavar="LIST",
@@ -33,8 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--time-unit", metavar="UNIT", help="ms, s, min, h or day, if the header says none")
     parser.add_argument("--weight-unit", metavar="UNIT", help="ug, mg, g or kg, if the header says none")
-    parser.add_argument("--time-column", metavar="NAME", help="header of the time column, if not plain")
-    parser.add_argument("--weight-column", metavar="NAME", help="header of the weight column, if not plain")
+    parser.add_argument(
+        "--time-column", metavar="NAME", help="header of the time column, if it is not found by itself"
+    )
+    parser.add_argument(
+        "--weight-column", metavar="NAME", help="header of the weight column, if it is not found by itself"
+    )
     parser.add_argument(
         "--weighs",
         choices=("collected", "source"),
@@ -42,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the balance weighs what is collected (default) or the container that is emptied",
     )
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
+    explain(
+        parser,
+        "Everything suspicious in it is named. No uncertainty is stated: nothing is known of the balance.",
+        example='rig analyze log.csv --rate "150 mL/h" --density "0.998 g/mL"',
+        status="0 analyzed, with or without anything suspicious; 4 a bad log or option",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

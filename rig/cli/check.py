@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.cli.arguments import explain
 from rig.definitions.user_file import PLAN_SUFFIX
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
@@ -25,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml)")
     parser.add_argument("--bench", metavar="FILE", required=True, type=Path, help="bench file (*.bench.toml)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    explain(
+        parser,
+        "Says of each case how long it takes, and which limits the bench can decide. Nothing is opened.",
+        example="rig check test_plans/flow_accuracy.plan.toml --bench fixtures/simulated.bench.toml",
+        status="0 no mistake (warnings do not count), 4 a mistake: where it is and what to do",
+    )
 
 
 def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], BenchFile, list[str]]:

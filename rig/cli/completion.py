@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS
 
 SHELLS = ("bash", "zsh", "fish")
@@ -12,7 +13,11 @@ SHELLS = ("bash", "zsh", "fish")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, help="the shell it is for")
-    parser.epilog = 'For this session: eval "$(rig completion bash)", in fish: rig completion fish | source'
+    explain(
+        parser,
+        example='eval "$(rig completion bash)" for this session; in fish: rig completion fish | source',
+        status="0 printed, 4 bad input",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, EXIT_RIG_FAILED, IntegrityError
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ MARKS = {"good": ("ok", "green"), "doubt": ("doubt", "yellow"), "bad": ("BAD", "
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bench", metavar="FILE", required=True, type=Path, help="bench file (*.bench.toml)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
-    parser.epilog = "Exit status 3 if anything found would spoil or stop a run, else 0."
+    explain(
+        parser,
+        example="rig doctor --bench fixtures/simulated.bench.toml",
+        status=(
+            "0 all fit (doubts do not count), 3 something would spoil or stop a run, 4 bad bench "
+            "file, or a run holds the bench"
+        ),
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rig.cli.arguments import add_runs_to_look_at
+from rig.cli.arguments import add_runs_to_look_at, explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", metavar="ID", help="only this case")
     parser.add_argument("--criterion", metavar="NAME", help="only this criterion, such as mean_error")
     parser.add_argument("--json", action="store_true", help="print runs and courses as JSON")
-    parser.epilog = "Past verdicts do not change the exit status; it is 3 if results of a run cannot be read."
+    explain(
+        parser,
+        "Nothing is judged anew.",
+        example="rig history runs --plan flow-accuracy --criterion mean_error",
+        status="0 whatever the verdicts were, 3 results of some run cannot be read, 4 bad input",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

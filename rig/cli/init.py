@@ -8,6 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 # Folder in the workspace, package it comes from, kinds of file. Templates of reports are not among them: a copy of
@@ -23,6 +24,12 @@ OWN = {"README.md": "README.md", "gitignore": ".gitignore"}  # name in rig.shipp
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="DIR", type=Path, help="folder to make; nothing in it is overwritten"
+    )
+    explain(
+        parser,
+        "It gets a README that says what to do first.",
+        example="rig init my-rig",
+        status="0 made, 4 one of its files is there already: nothing was written",
     )
 
 

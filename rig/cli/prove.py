@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, EXIT_NOT_ALL_PASS
 
 if TYPE_CHECKING:
@@ -30,15 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep",
         action="store_true",
-        help="write what was found beside the plan, for the reports of its runs",
+        help="write what was found beside the plan (NAME.proof.json): the reports of its runs show it",
     )
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.add_argument(
-        "--only", metavar="NAME", action="append", default=[], help="only this fault (may be repeated)"
+        "--only",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this fault, by its name in the table; can be given several times",
     )
-    parser.epilog = (
-        "Exit status 1 if the healthy unit does not pass, a fault that flips a verdict escapes, or a requirement "
-        "has no fault that is caught by a criterion for it (with --only: if nothing is caught)."
+    explain(
+        parser,
+        "The plan's own test, on simulated instruments only: of each fault the smallest size it notices.",
+        example="rig prove test_plans/smoke.plan.toml --bench fixtures/simulated.bench.toml",
+        status=(
+            "0 it holds; 1 the healthy unit does not pass, a fault that flips a verdict escapes, "
+            "or a requirement has no fault that is caught by a criterion for it (with --only: "
+            "nothing is caught); 4 bad input"
+        ),
     )
 
 

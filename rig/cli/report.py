@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="run folder")
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="run folder, such as runs/NAME")
     parser.add_argument(
         "--into", metavar="DIR", type=Path, help="where to put it (default: RUN.report beside RUN)"
     )
@@ -17,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--paper",
         choices=("a4", "letter"),
         help="size of the pages (default: as the settings of the run say, else a4)",
+    )
+    explain(
+        parser,
+        "It is put beside the run, whose folder stays as it is, and compared with the sealed one.",
+        example="rig report runs/NAME",
+        status="0 built, whatever the verdicts; 3 the record is damaged, 4 this is no run folder",
     )
 
 

@@ -7,13 +7,14 @@ import getpass
 import sys
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ABORTED, EXIT_ALL_PASS, EXIT_NOT_ALL_PASS, EXIT_RIG_FAILED
 
 STATUS = {"PASS": EXIT_ALL_PASS, "ABORTED": EXIT_ABORTED, "ERROR": EXIT_RIG_FAILED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="run folder")
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="run folder, such as runs/NAME")
     parser.add_argument(
         "--repeat",
         metavar="CASE",
@@ -27,6 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not go on: judge and seal what there is; no instrument is asked",
     )
     parser.add_argument("--operator", metavar="NAME", help="who is named in the record (default: login name)")
+    explain(
+        parser,
+        (
+            "What was finished is kept. An interrupted case goes on only where the pump itself "
+            "shows that nothing was lost."
+        ),
+        example="rig resume runs/NAME",
+        status="as of rig run: 0 all PASS, 1 not so, 2 aborted, 3 the rig failed, 4 bad input",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

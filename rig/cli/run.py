@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from rig.cli.arguments import explain
 from rig.errors import (
     EXIT_ABORTED,
     EXIT_ALL_PASS,
@@ -41,10 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="where run folders are made (default: runs)",
     )
-    parser.add_argument("-k", metavar="EXPR", dest="select", help="only cases, units, criteria matching this")
+    parser.add_argument(
+        "-k",
+        metavar="EXPR",
+        dest="select",
+        help='only these: words in names of cases, units, criteria, as in "bolus and not SIM-0002"',
+    )
     parser.add_argument("--operator", metavar="NAME", help="who is named in the record (default: login name)")
     parser.add_argument(
-        "--quarantine", metavar="FILE", type=Path, help="known failures that do not fail the night (TOML)"
+        "--quarantine",
+        metavar="FILE",
+        type=Path,
+        help="known failures (TOML): failures in table and report all the same, but not in the exit status",
     )
     parser.add_argument(
         "--summary",
@@ -53,6 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add the runs in Markdown to this file, such as $GITHUB_STEP_SUMMARY",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON on standard output")
+    explain(
+        parser,
+        (
+            "Each plan becomes a run with a folder of its own: its record, its report, its "
+            "verdicts. Ctrl-C once ends it in order: pumps go to their safe state, and what was "
+            "measured is kept."
+        ),
+        example="rig run test_plans/flow_accuracy.plan.toml --bench fixtures/simulated.bench.toml",
+        status=(
+            "0 all PASS (or in quarantine), 1 some verdict is not PASS, 2 aborted, 3 the rig "
+            "failed, 4 bad input, or another run holds the bench: nothing was sent"
+        ),
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS
 
 KINDS = ("plan", "bench", "pump")
@@ -12,6 +13,11 @@ KINDS = ("plan", "bench", "pump")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=KINDS, help="kind of file; pump: the profile of a pump model")
+    explain(
+        parser,
+        example="rig schema plan > plan.schema.json",
+        status="0 printed, 4 bad input",
+    )
 
 
 def text_of(kind: str) -> str:

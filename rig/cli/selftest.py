@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rig import __version__
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, EXIT_BAD_INPUT, EXIT_NOT_ALL_PASS, DefinitionError, RigError
 
 INJECTED_PCT = {"SIM-0001": 0.0, "SIM-0002": 3.0, "SIM-0003": -1.0}  # in the shipped simulated bench
@@ -77,8 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print the checks and the record's folder as JSON"
     )
-    parser.epilog = (
-        "Exit status 1 if any check fails. File the record: rig sign RUN --meaning review --name NAME"
+    explain(
+        parser,
+        "The record is filed with: rig sign RUN --name NAME --meaning review.",
+        example="rig selftest --runs runs",
+        status="0 every check is good, 1 one is not, 4 bad input",
     )
 
 

@@ -7,6 +7,7 @@ import getpass
 import os
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 MEANINGS = ("author", "review", "approval", "rejection", "correction")
@@ -14,7 +15,9 @@ LONGEST_PASSPHRASE = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", metavar="RUN", nargs="?", type=Path, help="sealed run folder")
+    parser.add_argument(
+        "run_folder", metavar="RUN", nargs="?", type=Path, help="sealed run folder, such as runs/NAME"
+    )
     parser.add_argument("--meaning", choices=MEANINGS, help="what the signature means")
     parser.add_argument(
         "--name", metavar="NAME", help="who signs, as printed; there must be a key of this name"
@@ -22,13 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="TEXT", default="", help="needed for rejection and correction")
     parser.add_argument("--new-key", metavar="NAME", help="make a key for this person instead")
     parser.add_argument(
-        "--keys", metavar="DIR", type=Path, help="folder of keys (default: INFUSION_RIG_KEYS)"
+        "--keys",
+        metavar="DIR",
+        type=Path,
+        help="folder of keys (default: the one that INFUSION_RIG_KEYS names, else this user's)",
     )
     parser.add_argument(
         "--passphrase-fd",
         metavar="N",
         type=int,
         help="read the passphrase from this file descriptor, not from the terminal",
+    )
+    explain(
+        parser,
+        "A person makes a key once, with --new-key; each signature asks for its passphrase.",
+        example='rig sign runs/NAME --name "Ann Example" --meaning review',
+        status=(
+            "0 signed, 3 the record is not sound, 4 refused: no such key, wrong passphrase, no "
+            "reason, or the approval of a rehearsal"
+        ),
     )
 
 

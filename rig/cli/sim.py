@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS
 
 
@@ -22,9 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speed", metavar="N", type=float, default=1.0, help="let simulated time run N times as fast"
     )
-    parser.epilog = (
-        "The first line on standard output is JSON: the instruments' addresses, and a bench file that names them. "
-        "Ends when standard input closes."
+    explain(
+        parser,
+        (
+            "The first line on standard output is JSON: the instruments' addresses, and a bench "
+            "file that names them. Ends when standard input closes, or with Ctrl-C."
+        ),
+        example="rig sim fixtures/simulated.bench.toml --tcp",
+        status="0 ended, 4 bad input, or nothing of this bench is simulated",
     )
 
 

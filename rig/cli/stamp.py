@@ -5,15 +5,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="sealed run folder")
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="sealed run folder, such as runs/NAME")
     parser.add_argument(
         "--authority",
         metavar="URL",
         help="address of the authority (default: time_stamp_authority of the run's bench)",
+    )
+    explain(
+        parser,
+        example="rig stamp runs/NAME --authority https://timestamp.example/tsr",
+        status=(
+            "0 stamped, 3 the authority does not answer or refuses, 4 the run is not sealed, or "
+            "no authority is named"
+        ),
     )
 
 

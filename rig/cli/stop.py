@@ -6,13 +6,22 @@ import argparse
 import getpass
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bench", metavar="BENCH", help="bench file (*.bench.toml), or the bench's id")
     parser.add_argument("--reason", metavar="TEXT", default="", help="why, for the record")
-    parser.epilog = "Exit status 3 if no run of this user on this bench can be asked."
+    explain(
+        parser,
+        (
+            "From another terminal, as Ctrl-C would: its pumps go to their safe state, its record"
+            " is closed as ABORTED."
+        ),
+        example='rig stop fixtures/example.bench.toml --reason "leak at unit 2"',
+        status="0 it was asked, 3 no run of this user on this bench can be asked, 4 bad input",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

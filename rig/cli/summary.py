@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, EXIT_NOT_ALL_PASS, DefinitionError, Where
 
 
@@ -23,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--paper",
         choices=("a4", "letter"),
         help="size of the pages (default: as reports/report.toml says, else a4)",
+    )
+    explain(
+        parser,
+        "Writes summary.html, summary.pdf and summary.json.",
+        example="rig summary runs --into summary",
+        status="0 every run counts and every verdict is PASS, 1 not so, 4 no run there",
     )
 
 

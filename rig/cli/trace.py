@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, EXIT_NOT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 if TYPE_CHECKING:
@@ -38,11 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=Path,
-        help="run folder whose verdicts are shown (as often as you like)",
+        help="run folder whose verdicts are shown; can be given several times",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the matrix as JSON on standard output")
     form.add_argument("--csv", action="store_true", help="print the matrix as CSV on standard output")
+    explain(
+        parser,
+        example="rig trace test_plans/flow_accuracy.plan.toml --run runs/NAME",
+        status="0 all meets, 1 something does not, 4 bad input, or no plan names a requirement set",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.cli.arguments import explain
 from rig.errors import EXIT_ALL_PASS, EXIT_NOT_ALL_PASS, DefinitionError, Where
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.add_argument(
         "--script", action="store_true", help="print a small program that checks the same without this one"
+    )
+    explain(
+        parser,
+        example="rig verify runs/NAME --trusted keys/bench.pem",
+        status="0 sound, 1 not sound, or a run is missing; 4 no run there",
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rig.cli.arguments import add_runs_to_look_at
+from rig.cli.arguments import add_runs_to_look_at, explain
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
 PORT = 8470
@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", metavar="N", type=int, default=PORT, help=f"port of the page (default: {PORT})"
     )
     parser.add_argument(
-        "--host", metavar="H", default="127.0.0.1", help="address it is bound to; others need TLS"
+        "--host",
+        metavar="H",
+        default="127.0.0.1",
+        help="address it listens at (default: 127.0.0.1, for this machine only); any other needs TLS",
     )
     parser.add_argument(
         "--tls-cert", metavar="FILE", type=Path, help="certificate (PEM), with its names in it"
@@ -29,8 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notify", action="store_true", help="tell this desktop when a run ends, fails or asks"
     )
-    parser.add_argument("--webhook", metavar="URL", default="", help="POST the same to this address")
-    parser.epilog = "Ends with Ctrl-C. No run notices whether it is there."
+    parser.add_argument("--webhook", metavar="URL", default="", help="POST the same to this web address")
+    explain(
+        parser,
+        "Ends with Ctrl-C; no run notices whether it is there.",
+        example="rig watch runs --port 8470",
+        status="0 ended, 4 bad input, or the port is taken",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -126,7 +126,10 @@ def weigh_blanks(
 
     Raises NotMeasuredError without a balance, and if a blank is missing or too short.
     """
-    weighing, evaporation = weigh_blanks(found, data, unit, bench, reference_temperature_c)
+    weighing = weighing_on(unit, bench, reference_temperature_c)
+    evaporation = evaporation_of(data, weighing.balance)
+    found.measurements |= blank_measurements(evaporation)
+    found.flags += blank_flags(data, evaporation)
     return weighing, evaporation
 
 

@@ -55,3 +55,11 @@ def test_help_names_every_command_and_every_exit_status() -> None:
         assert re.search(rf"^    {name}\s", out, re.MULTILINE)
         assert text.split()[0] in out
     assert "exit status: 0 all PASS, 1 some verdict is not PASS, 2 aborted, 3 the rig" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_help_has_an_example_and_says_what_the_exit_status_means(name: str) -> None:
+    out, _ = called(name, "--help")
+    example, status = out.rstrip().partition("\nexample: ")[2].split("\nexit status: ")
+    assert f"rig {name} " in example
+    assert status.startswith(("0 ", "as of rig run: 0 "))
