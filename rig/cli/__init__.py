@@ -93,7 +93,12 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
             if option.startswith("--") and option not in known:
                 hint = did_you_mean(option, known) or f"rig {first} --help lists them"
                 raise DefinitionError(f"rig {first} has no option '{option}'", hint=hint)
-    return parser.parse_args(arguments)
+    args, left_over = parser.parse_known_args(arguments)
+    if left_over:
+        raise DefinitionError(
+            f"rig {first} does not take '{left_over[0]}'", hint=f"rig {first} --help tells what it takes"
+        )
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -65,7 +65,10 @@ def _ask(question: str) -> bool:
     print(
         f"{question}.\nBegin it again? It will deliver again what it delivers. Type yes, or nothing: ", end=""
     )
-    return input().strip() == "yes"
+    try:
+        return input().strip() == "yes"
+    except EOFError:  # Ctrl-D: nothing was typed
+        return False
 
 
 def _login() -> str:

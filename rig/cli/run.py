@@ -20,7 +20,6 @@ from rig.cli.arguments import explain
 from rig.errors import (
     EXIT_ABORTED,
     EXIT_ALL_PASS,
-    EXIT_BAD_INPUT,
     EXIT_NOT_ALL_PASS,
     EXIT_RIG_FAILED,
     DefinitionError,
@@ -224,7 +223,8 @@ def _exit_status(pytest_status: int, summary: dict[str, Any], runs: list[dict[st
             "no criterion matches this", Where(key="-k"), "names of cases, units and criteria do"
         )
     if pytest_status == PYTEST_USAGE_ERROR:
-        return EXIT_BAD_INPUT
+        hint = 'if it is -k: words with and, or, not and brackets, as in -k "bolus and not SIM-0002"'
+        raise DefinitionError("no run was begun, for the reason above", hint=hint)
     outcomes = {results["outcome"] for results in runs}
     if "ABORTED" in outcomes or pytest_status == EXIT_ABORTED:
         return EXIT_ABORTED

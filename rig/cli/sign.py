@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from pathlib import Path
 
 from rig.cli.arguments import explain
+from rig.cli.unseen import typed_unseen
 from rig.errors import EXIT_ALL_PASS, DefinitionError, IntegrityError, Where
 
 MEANINGS = ("author", "review", "approval", "rejection", "correction")
 LONGEST_PASSPHRASE = 4096
+BY_DESCRIPTOR = "--passphrase-fd N reads it from a file descriptor"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +80,7 @@ def _make_key(args: argparse.Namespace) -> int:
     from rig.record.keys import make_person_key
 
     passphrase = _passphrase(args, f"New passphrase of {args.new_key}: ")
-    if args.passphrase_fd is None and getpass.getpass("Once more: ") != passphrase:
+    if args.passphrase_fd is None and typed_unseen("Once more: ", BY_DESCRIPTOR) != passphrase:
         raise DefinitionError("the two passphrases differ; no key was made")
     private, public = make_person_key(args.new_key, passphrase, args.keys)
     print(f"{private}: private key, encrypted")
@@ -89,7 +90,7 @@ def _make_key(args: argparse.Namespace) -> int:
 
 def _passphrase(args: argparse.Namespace, prompt: str) -> str:
     if args.passphrase_fd is None:
-        return getpass.getpass(prompt)
+        return typed_unseen(prompt, BY_DESCRIPTOR)
     try:
         given = os.read(args.passphrase_fd, LONGEST_PASSPHRASE)
         return given.decode().splitlines()[0]

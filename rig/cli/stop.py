@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         (
             "From another terminal, as Ctrl-C would: its pumps go to their safe state, its record"
-            " is closed as ABORTED."
+            " is closed as ABORTED. A rehearsal inside one process cannot be asked: press Ctrl-C there."
         ),
         example='rig stop fixtures/example.bench.toml --reason "leak at unit 2"',
         status="0 it was asked, 3 no run of this user on this bench can be asked, 4 bad input",

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from rig.cli.arguments import add_runs_to_look_at, explain
+from rig.cli.unseen import typed_unseen
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
-PORT = 8470
+PORT, LAST_PORT = 8470, 65_535
+BY_PIPE = "from a program, give it on standard input"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
         raise DefinitionError(
             "a certificate and its key go together", Where(key="--tls-cert"), "give --tls-key too"
         )
+    if not 0 <= args.port <= LAST_PORT:
+        raise DefinitionError(
+            f"there is no port {args.port}", Where(key="--port"), f"0 to {LAST_PORT}, 0: any free one"
+        )
     if args.webhook and not args.webhook.startswith(("http://", "https://")):
         raise DefinitionError("this is no address", Where(key="--webhook"), "http://... or https://...")
     tls = None if args.tls_cert is None else (args.tls_cert, args.tls_key)
@@ -81,13 +87,11 @@ def _told(address: str) -> None:
 
 
 def _add_user(name: str) -> int:
-    import getpass
-
     from rig.watch.people import People
 
     if sys.stdin.isatty():
-        password = getpass.getpass(f"password of {name}: ")
-        if password != getpass.getpass("once more: "):
+        password = typed_unseen(f"password of {name}: ", BY_PIPE)
+        if password != typed_unseen("once more: ", BY_PIPE):
             raise DefinitionError("the two passwords are not the same")
     else:
         password = sys.stdin.readline().rstrip("\n")

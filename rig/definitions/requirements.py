@@ -72,7 +72,9 @@ def _load(name: str, folder: Path, named_at: Where) -> RequirementSet:
         raise DefinitionError(f"'{name}' is in no known format", named_at, known)
     if not path.exists():
         raise DefinitionError(
-            f"there is no requirement set '{name}' beside this file", named_at, f"looked for {path}"
+            f"there is no requirement set '{name}' beside this file",
+            named_at,
+            f"looked for {path}: put it there, or leave the key out",
         )
     content = read_user_file(path, LARGEST_FILE)
     inside = path.relative_to(folder).as_posix()

@@ -10,9 +10,9 @@ PLAN_SUFFIX = ".plan.toml"  # needed: pytest picks plans out by their names
 
 
 def near_path(path: Path) -> str:
-    """The hint for a path that leads nowhere: what has nearly that name in its folder; empty if nothing has."""
+    """The hint for a path that leads nowhere: the file of nearly that name in its folder; empty if there is none."""
     try:
-        return did_you_mean(str(path), (str(beside) for beside in path.parent.iterdir()))
+        return did_you_mean(str(path), (str(beside) for beside in path.parent.iterdir() if beside.is_file()))
     except (OSError, ValueError):
         return ""
 

@@ -407,6 +407,7 @@ def test_a_choice_of_nothing(expression, said, command, files, listeners, untouc
     assert told.status == 4
     assert said in told.err
     assert "-k" in told.err
+    assert "Nothing was sent to any instrument." in told.err
     assert [listener.connections for listener in listeners] == [0, 0]
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -117,3 +119,16 @@ def test_a_key_asks_twice_at_the_terminal(monkeypatch, capsys, tmp_path):
     assert "differ" in capsys.readouterr().err
     assert not (tmp_path / "keys").exists()
     assert sign("--new-key", "Bob", "--keys", tmp_path / "keys") == 0
+
+
+def test_without_a_terminal_nothing_is_asked_and_no_key_is_made(tmp_path):
+    code = "import sys; from rig.cli import main; sys.exit(main())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "sign", "--new-key", "Bob", "--keys", tmp_path / "keys"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, start_new_session=True,
+    )  # fmt: skip
+    assert ended.returncode == 4
+    assert "there is no terminal" in ended.stderr
+    assert "--passphrase-fd N" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "keys").exists()

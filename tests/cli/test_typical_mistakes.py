@@ -217,6 +217,23 @@ MISTAKES = {
         "rig analyze: key '--rate': '150' has no unit (a flow rate is written like '1.5 mL/h'; "
         "units: mL/day, ...)",
     ),
+    "one plan too many": (
+        f"prove {PLAN} {PLAN} --bench {BENCH}",
+        None,
+        "rig: rig prove does not take 'test_plans/smoke.plan.toml' (rig prove --help tells what it takes)",
+    ),
+    "a requirement set left behind": (
+        CHECK,
+        (PLAN, '"requirements.csv"', '"requirement.csv"'),
+        "rig check: test_plans/smoke.plan.toml:N, key 'plan.requirements': there is no requirement set "
+        "'requirement.csv' beside this file (looked for test_plans/requirement.csv: put it there, or leave the "
+        "key out)",
+    ),
+    "a port that cannot be": (
+        "watch --port 99999",
+        None,
+        "rig watch: key '--port': there is no port 99999 (0 to 65535, 0: any free one)",
+    ),
     "an unknown word": (
         "schema plans",
         None,
