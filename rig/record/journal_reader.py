@@ -54,6 +54,51 @@ def read_journal(path: Path) -> JournalContents:
     )
 
 
+@dataclass(frozen=True)
+class Chain:
+    """Of a journal's sound records the first ({} if there is none), their number, and the SHA-256 of the last.
+
+    ``broken``: where and how the chain breaks; "" if it holds to the end, or to a torn tail.
+    """
+
+    first: Record
+    count: int
+    head: str
+    broken: str = ""
+
+
+def follow_chain(path: Path) -> Chain:
+    """For who needs no record of a journal but its chain. Raises IntegrityError if it cannot be read."""
+    if (chain := _by_hashes(path)) is not None:
+        return chain
+    reader = JournalReader(path)
+    first: Record = {}
+    for record in reader:
+        first = first or record
+    return Chain(first, reader.count, reader.head, str(reader.problems[0]) if reader.breaks else "")
+
+
+def _by_hashes(path: Path) -> Chain | None:
+    """A chain that holds. Each line names the hash of the one before; altered bytes have another. None otherwise."""
+    digest, count, first, last = FIRST_PREV, 0, b"", b""
+    try:
+        with path.open("rb") as file:
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    break
+                last = raw[:-1]
+                if f'"prev":"{digest}",'.encode() not in last or f'"seq":{count},'.encode() not in last:
+                    return None
+                first = first or last
+                digest, count = hashlib.sha256(last).hexdigest(), count + 1
+    except OSError:
+        return None
+    if not count:
+        return Chain({}, 0, FIRST_PREV)
+    opened, closed = parsed_record(first)[0], parsed_record(last)[0]
+    return None if opened is None or closed is None else Chain(opened, count, digest)
+
+
 @dataclass
 class _Line:
     """One line of the file; ``record`` is None, and ``trouble`` says why, when it is not a record."""

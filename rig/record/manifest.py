@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rig.errors import IntegrityError
 from rig.record.durable_files import sync_file, sync_folder, write_atomically
-from rig.record.journal_reader import JournalReader
+from rig.record.journal_reader import follow_chain
 from rig.record.layout import ATTESTATION, JOURNAL, MANIFEST, is_added
 
 SCHEMA = "infusion-rig/manifest/1"
@@ -54,10 +54,9 @@ def seal(run_path: Path) -> Manifest:
     """
     if (run_path / MANIFEST).exists():
         raise IntegrityError(f"{run_path / MANIFEST}: this run is sealed already")
-    reader = JournalReader(run_path / JOURNAL)
-    opened = next(iter(list(reader)), {})
-    if reader.breaks:
-        raise IntegrityError(f"{run_path / JOURNAL}: not sealed: {reader.problems[0]}")
+    chain = follow_chain(run_path / JOURNAL)
+    if chain.broken:
+        raise IntegrityError(f"{run_path / JOURNAL}: not sealed: {chain.broken}")
     try:
         names = sorted(sealed_names(run_path))
         for name in names:
@@ -69,7 +68,7 @@ def seal(run_path: Path) -> Manifest:
         raise IntegrityError(
             f"{run_path}: not sealed: {error.filename}: {error.strerror or error}"
         ) from error
-    manifest = Manifest(str(opened.get("run_id", run_path.name)), reader.count, reader.head, files)
+    manifest = Manifest(str(chain.first.get("run_id", run_path.name)), chain.count, chain.head, files)
     write_atomically(run_path / MANIFEST, manifest.to_bytes())
     return manifest
 

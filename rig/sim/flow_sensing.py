@@ -32,6 +32,7 @@ class Shaping(Generic[T]):
 
     def __set__(self, sensor: PhysicalFlowSensor, value: T) -> None:
         sensor.catch_up()
+        sensor.forget_foreseen()
         sensor.__dict__[self._slot] = value
 
 
@@ -57,6 +58,9 @@ class PhysicalFlowSensor:
 
     def catch_up(self) -> None:
         """Take all samples due by now. A sensor that measures only when it is asked has none."""
+
+    def forget_foreseen(self) -> None:
+        """Samples not yet due will be others than was foreseen."""
 
     def seen_nl_min(
         self, t_ns: NDArray[np.int64], limit_nl_min: float

@@ -150,6 +150,7 @@ class FluidPath:
         first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
         self._segments = [first]
         self._starts = [first.start_ns]
+        self.changes = 0  # how often anything was set that flow or temperature follow from
 
     # What is set
 
@@ -353,6 +354,7 @@ class FluidPath:
 
     def _begin_segment(self) -> Segment:
         """Carry the state over to a new segment that begins now."""
+        self.changes += 1
         now_ns = self.clock.now_ns()
         while len(self._segments) > 1 and self._segments[-1].start_ns > now_ns:
             self._starts.pop()  # a dry end that was foreseen, but something was changed before

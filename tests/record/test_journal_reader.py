@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import IntegrityError
-from rig.record.journal_reader import JournalReader, read_journal
+from rig.record.journal_reader import JournalReader, follow_chain, read_journal
 
 
 @pytest.fixture
@@ -19,7 +19,13 @@ def read(tmp_path):
     def read(content, expected_head=None):
         path.write_bytes(content)
         reader = JournalReader(path, expected_head)
-        return list(reader), reader
+        records = list(reader)
+        if expected_head is None:  # who follows the chain alone finds the same, whatever was done to the bytes
+            chain = follow_chain(path)
+            first = records[0] if records else {}
+            assert (chain.first, chain.count, chain.head) == (first, reader.count, reader.head)
+            assert chain.broken == (str(reader.problems[0]) if reader.breaks else "")
+        return records, reader
 
     return read
 

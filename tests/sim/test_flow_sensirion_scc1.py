@@ -264,6 +264,32 @@ def test_noise_does_not_depend_on_how_often_the_buffer_is_read(clock, fluid, tal
     assert seen[0] == seen[1]
 
 
+def test_what_was_foreseen_gives_way_to_what_changes(clock, talk_to):
+    """Read often, so that much is foreseen, and seldom, so that nothing is: the same samples to the bit."""
+    seen = []
+    for every_s in (1, 60):
+        fluid = FluidPath(clock, Peristaltic(ripple=0.2), compliance_time_s=2.0)
+        sensor = SimulatedFlowSensor(clock, fluid, np.random.default_rng(4), noise_nl_min=50.0)
+        talk = talk_to(sensor)
+        start(talk, 100)
+        rows = []
+        for second in range(600):
+            clock.sleep_s(1)
+            if second in (155, 331):
+                fluid.drive(float(second))
+            if second == 257:
+                sensor.noise_nl_min = 100.0
+            if second == 407:
+                sensor.stuck = True
+            if second == 471:
+                sensor.stuck = False
+            if (second + 1) % every_s == 0:
+                rows += read_all(talk)[1]
+        seen.append(rows)
+    assert len(seen[0]) == 6000
+    assert seen[0] == seen[1]
+
+
 def test_a_stuck_sensor_repeats_itself(talk, sensor, fluid, clock):
     fluid.drive(10.0)
     start(talk, 100)
