@@ -157,6 +157,8 @@ def _pytest_command(args: argparse.Namespace, ini: Path, summary: Path) -> list[
     command += [f"-k{args.select}"] if args.select else []
     command += ["-c", str(ini), f"--rootdir={Path.cwd()}", "--noconftest", "--capture=no", "--assert=plain"]
     command += ["-p", "rig.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:terminal"]
+    # It collects garbage five times over at the end, for warnings that nobody would be shown; Python itself tells them.
+    command += ["-p", "no:unraisableexception"]
     return command
 
 

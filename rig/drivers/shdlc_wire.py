@@ -8,6 +8,8 @@ Sources: Sensirion's public SHDLC and SCC1 drivers. A frame each way::
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rig.errors import DeviceError, ProtocolError
 
 FRAME_LIMIT = 522
@@ -33,6 +35,7 @@ def _checksum(content: bytes) -> int:
     return ~sum(content) & 0xFF
 
 
+@lru_cache(maxsize=64)  # few different ones are sent again and again
 def format_frame(address: int, command: int, data: bytes = b"") -> bytes:
     """A request."""
     content = bytes((address, command, len(data))) + data

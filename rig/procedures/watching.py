@@ -174,7 +174,7 @@ class Watch:
 
     def rest_until(self, t_ns: int) -> None:
         """As :meth:`rest`, until an instant of the clock."""
-        step_ns = ns_from_s(self._looked_every_s())
+        step_ns, monitored = ns_from_s(self._looked_every_s()), self._monitored()
         while (now_ns := self.clock.now_ns()) < t_ns:
             self.clock.sleep_until_ns(min(t_ns, now_ns + step_ns))
             self.drain_flow()
@@ -182,11 +182,7 @@ class Watch:
                 self.ask_pump()
             self.refresh_pump()
             self.read_monitors(
-                [
-                    role
-                    for role, every_s in self._monitored()
-                    if self._is_due(self.monitored_ns.get(role, 0), every_s)
-                ]
+                [role for role, every_s in monitored if self._is_due(self.monitored_ns.get(role, 0), every_s)]
             )
 
     def refresh_pump(self) -> None:

@@ -73,7 +73,7 @@ class CaseRecorder:
             interval_ns=block.interval_ns,
             flow=block.flow_counts.tolist(),
             temperature=block.temperature_counts.tolist(),
-            flags=flags[0] if flags and min(flags) == max(flags) else flags,
+            flags=flags[0] if flags and flags.count(flags[0]) == len(flags) else flags,
             scale=block.flow_scale,
             temperature_scale=block.temperature_scale,
             unit_of_flow=block.flow_unit,

@@ -90,12 +90,9 @@ def samples_bytes(run: RunRecord) -> bytes:
                     continue
                 constant = {"case": case.case, "unit": case.unit, **words}
                 arrays = {
-                    **{
-                        name: pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text])
-                        for name, text in constant.items()
-                    },
+                    **{name: _words(np.zeros(rows, np.int32), [text]) for name, text in constant.items()},
                     "step": _steps(case, columns["t_ns"]),
-                    **{name: pa.array(values) for name, values in columns.items()},
+                    **{name: _array(values) for name, values in columns.items()},
                 }
                 table = pa.table(
                     [arrays.get(field.name, pa.nulls(rows, field.type)) for field in schema], schema=schema
@@ -132,13 +129,40 @@ def _series(case: CaseData) -> list[tuple[dict[str, str], dict[str, NDArray[Any]
 
 def _steps(case: CaseData, t_ns: NDArray[np.int64]) -> Any:
     """The step in force at each time, as a dictionary array; null before the first step."""
-    import pyarrow as pa
-
     starts = np.array([step.start_ns for step in case.steps], dtype=np.int64)
     names = list(dict.fromkeys(step.name for step in case.steps))
     number_of_step = np.array([names.index(step.name) for step in case.steps], dtype=np.int32)
     position = np.searchsorted(starts, t_ns, side="right") - 1
-    before_first = position < 0
+    is_known = position >= 0
     indices = np.zeros(len(t_ns), np.int32)
-    indices[~before_first] = number_of_step[position[~before_first]]
-    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=before_first), pa.array(names, pa.string()))
+    indices[is_known] = number_of_step[position[is_known]]
+    return _words(indices, names, is_known)
+
+
+# pyarrow.array would do all this, and import pandas to see whether it is given any.
+
+
+def _words(indices: NDArray[np.int32], words: list[str], is_known: NDArray[np.bool_] | None = None) -> Any:
+    """A dictionary array; null where a word is not known."""
+    import pyarrow as pa
+
+    spelled = [word.encode() for word in words]
+    ends = np.cumsum([0, *map(len, spelled)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(spelled))]
+    dictionary = pa.Array.from_buffers(pa.string(), len(words), buffers)
+    return pa.DictionaryArray.from_arrays(_array(indices, is_known), dictionary)
+
+
+def _array(values: NDArray[Any], is_known: NDArray[np.bool_] | None = None) -> Any:
+    """Integers, floats or booleans; null where one is not known."""
+    import pyarrow as pa
+
+    validity = None if is_known is None or is_known.all() else _bits(is_known)
+    content = _bits(values) if values.dtype == np.bool_ else pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [validity, content])
+
+
+def _bits(flags: NDArray[np.bool_]) -> Any:
+    import pyarrow as pa
+
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))

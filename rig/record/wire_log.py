@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,9 @@ from rig.errors import IntegrityError
 from rig.record.durable_files import OWNER_ONLY, Spare, write_all
 
 Direction = Literal[">", "<"]
-_NAMED = {b"\\t": b"\\x09", b"\\n": b"\\x0a", b"\\r": b"\\x0d"}  # which unicode_escape spells by a letter
+SHORT = 32  # bytes
+# What unicode_escape spells by a letter: the byte, so, and as it is to be.
+_NAMED = ((b"\t", b"\\t", b"\\x09"), (b"\n", b"\\n", b"\\x0a"), (b"\r", b"\\r", b"\\x0d"))
 _LINE = re.compile(rb"(-?[0-9]+) ([<>]) ((?:[ -\[\]-~]|\\x[0-9a-f]{2})*)\n")
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 _OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -43,7 +46,8 @@ class WireLog:
     def __call__(self, t_ns: int, direction: Direction, data: bytes) -> None:
         if self._descriptor is None:
             return
-        line = b"%d %s %s\n" % (t_ns, direction.encode(), shown(data))
+        spelled = _spelled_before(data) if len(data) <= SHORT else shown(data)
+        line = b"%d %s %s\n" % (t_ns, direction.encode(), spelled)
         try:
             write_all(self._descriptor, line, self._spare)
         except OSError as error:
@@ -62,9 +66,13 @@ def shown(data: bytes) -> bytes:
     # The codec does almost this, many times faster than a loop; doubled backslashes would hide what follows them.
     parts = [part.decode("latin-1").encode("unicode_escape") for part in data.split(b"\\")]
     spelled = b"\\x5c".join(parts)
-    for letter, number in _NAMED.items():
-        spelled = spelled.replace(letter, number)
+    for byte, letter, number in _NAMED:
+        if byte in data:
+            spelled = spelled.replace(letter, number)
     return spelled
+
+
+_spelled_before = lru_cache(maxsize=256)(shown)  # a request is the same most times
 
 
 def read_wire_log(path: Path) -> Iterator[tuple[int, Direction, bytes]]:

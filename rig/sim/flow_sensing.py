@@ -6,7 +6,8 @@ set (``gain_error``), heating.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,3 +82,23 @@ class PhysicalFlowSensor:
         else:
             self._frozen = None
         return seen, is_high
+
+
+class Foreseen:
+    """Samples seen together though not all are due yet: one call of numpy for many, as long as nothing changes.
+
+    ``rows`` are flow, temperature and flags, each sample 6 bytes big-endian once it is taken; ``changes`` of the fluid
+    and ``before``, the state of the noise, are as they were before the first.
+    """
+
+    def __init__(self, rows: NDArray[np.int16], changes: int, before: Mapping[str, Any]) -> None:
+        self._data = rows.astype(">i2").tobytes()
+        self._sums = [0, *rows[:, 0].cumsum(dtype=np.int64).tolist()]
+        self.changes, self.before = changes, before
+        self.due, self.left = 0, len(rows)
+
+    def take(self, count: int) -> tuple[bytes, int]:
+        """The next ones, ``count`` if there are so many, and the sum of their flow."""
+        first, end = self.due, self.due + min(count, self.left)
+        self.due, self.left = end, self.left - (end - first)
+        return self._data[6 * first : 6 * end], self._sums[end] - self._sums[first]

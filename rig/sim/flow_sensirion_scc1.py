@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.sim.flow_sensing import PhysicalFlowSensor
+from rig.sim.flow_sensing import Foreseen, PhysicalFlowSensor
 from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S, SerialLine, WorldClock
 from rig.sim.shdlc import (
@@ -84,10 +83,7 @@ class SimulatedFlowSensor(PhysicalFlowSensor):
         self._samples = b""  # taken, not yet read by command 36
         self._lost_bytes = 0
         self._newest: bytes | None = None
-        self._foreseen = b""  # not yet due
-        self._foreseen_after = fluid.changes  # which they follow from
-        self._before_foreseen: dict[str, Any] = {}  # the state of the noise
-        self._foreseen_due = 0  # how many of those that were foreseen together are due by now
+        self._foreseen = Foreseen(np.empty((0, 3), np.int16), fluid.changes, {})
         self._interval_ns = 0
         self._next_ns = 0
         self._total_on, self._total = True, 0
@@ -109,42 +105,35 @@ class SimulatedFlowSensor(PhysicalFlowSensor):
     def catch_up(self) -> None:
         """Take all samples due by now, in few goes."""
         now_ns = self.clock.now_ns()
+        if self._foreseen.changes != self.fluid.changes:
+            self.forget_foreseen()
         while self._interval_ms is not None and self._next_ns <= now_ns:
-            count = min((now_ns - self._next_ns) // self._interval_ns + 1, 100_000)
-            sent = self._next_samples(count)
-            self._next_ns += self._interval_ns * count
+            due = (now_ns - self._next_ns) // self._interval_ns + 1
+            if not self._foreseen.left:
+                self._foresee(due)
+            taken, total = self._foreseen.take(due)
+            self._next_ns += self._interval_ns * (len(taken) // 6)
             if self._total_on:
-                self._total += int(np.frombuffer(sent, ">i2")[::3].sum(dtype=np.int64))
-            self._newest = sent[-6:]
-            data = self._samples + sent
+                self._total += total
+            self._newest = taken[-6:]
+            data = self._samples + taken
             excess = max(0, len(data) - 6 * self.buffer_samples)
             self._lost_bytes += excess
             self._samples = data[excess:]
 
-    def _next_samples(self, count: int) -> bytes:
-        """The next ones, of 6 bytes each. While nothing changes others are foreseen with them, ever more at a time."""
-        if self._foreseen_after != self.fluid.changes:
-            self.forget_foreseen()
-            self._foreseen_after = self.fluid.changes
-        due, self._foreseen = self._foreseen[: 6 * count], self._foreseen[6 * count :]
-        missing = count - len(due) // 6
-        if not missing:
-            self._foreseen_due += count
-            return due
-        together = max(missing, min(2 * self._foreseen_due, MOST_FORESEEN))
-        self._before_foreseen = self._random.bit_generator.state
-        first_ns = self._next_ns + self._interval_ns * (count - missing)
-        rows = self._measured(first_ns + self._interval_ns * np.arange(together, dtype=np.int64))
-        data = rows.astype(">i2").tobytes()
-        self._foreseen, self._foreseen_due = data[6 * missing :], missing
-        return due + data[: 6 * missing]
+    def _foresee(self, due: int) -> None:
+        """See what is due now, and while nothing changes ever more that is not due yet."""
+        count = max(min(due, 100_000), min(2 * self._foreseen.due, MOST_FORESEEN))
+        before = self._random.bit_generator.state
+        rows = self._measured(self._next_ns + self._interval_ns * np.arange(count, dtype=np.int64))
+        self._foreseen = Foreseen(rows, self.fluid.changes, before)
 
     def forget_foreseen(self) -> None:
-        if self._foreseen:
-            self._random.bit_generator.state = self._before_foreseen
+        if self._foreseen.left:
+            self._random.bit_generator.state = self._foreseen.before
             if self.noise_nl_min:
-                self._random.standard_normal(self._foreseen_due)
-        self._foreseen, self._foreseen_due = b"", 0
+                self._random.standard_normal(self._foreseen.due)
+        self._foreseen = Foreseen(np.empty((0, 3), np.int16), self.fluid.changes, {})
 
     def _measured(self, t_ns: NDArray[np.int64]) -> NDArray[np.int16]:
         """Rows of flow, temperature, flags as the sensor gives them."""

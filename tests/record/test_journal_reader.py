@@ -20,7 +20,9 @@ def read(tmp_path):
         path.write_bytes(content)
         reader = JournalReader(path, expected_head)
         records = list(reader)
-        if expected_head is None:  # who follows the chain alone finds the same, whatever was done to the bytes
+        if (
+            expected_head is None
+        ):  # who follows the chain alone finds the same, whatever was done to the bytes
             chain = follow_chain(path)
             first = records[0] if records else {}
             assert (chain.first, chain.count, chain.head) == (first, reader.count, reader.head)

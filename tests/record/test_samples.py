@@ -1,5 +1,8 @@
 """samples.parquet holds every sample, and nothing but samples."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -98,3 +101,15 @@ def test_a_missing_table_is_an_integrity_error(make_run):
     folder.journal.close()
     with pytest.raises(IntegrityError, match=r"samples\.parquet"):
         samples_frame(folder.path)
+
+
+def test_no_pandas_is_needed_to_write_them(make_run):
+    folder = make_run()
+    folder.journal.close()
+    program = "import sys; from pathlib import Path; from rig.record.load_run import load_run; "
+    program += "from rig.record.samples import write_samples; "
+    program += "write_samples(load_run(Path(sys.argv[1]))); print('pandas' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder.path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
