@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.analysis.bolus import DoseStatistics, dose_statistics
-from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_error
-from rig.analysis.gravimetry import Evaporation
+from rig.analysis.delivery import delivery_error
+from rig.analysis.evaporation import Evaporation
 from rig.analysis.uncertainty import Budget
+from rig.analysis.weighed_difference import Difference, Weighing, delivered_ml
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase
 from rig.judge.agreement import disturbed_doses

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_error
+from rig.analysis.delivery import delivery_error
 from rig.analysis.drug_dose import volume_budget
-from rig.analysis.gravimetry import Evaporation
+from rig.analysis.evaporation import Evaporation
 from rig.analysis.uncertainty import Budget, Component
+from rig.analysis.weighed_difference import Difference, Weighing, delivered_ml
 from rig.judge.findings import NS_PER_S, Interval
 
 FLOWING_SHARE = 0.5  # of the set rate: an interval with less is one without flow

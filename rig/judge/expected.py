@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rig.analysis.decision import GOOD_TEST_UNCERTAINTY_RATIO
-from rig.analysis.delivery import Difference, Weighing, delivery_error
-from rig.analysis.gravimetry import BalanceFigures, Evaporation, Slope, slope
+from rig.analysis.delivery import delivery_error
+from rig.analysis.evaporation import Evaporation, Slope, slope
+from rig.analysis.gravimetry import BalanceFigures
+from rig.analysis.weighed_difference import Difference, Weighing
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase, Case, FlowAccuracyCase
 from rig.definitions.limits import Criterion, Limit

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from rig.analysis.delivery import Difference, delivery_error
+from rig.analysis.delivery import delivery_error
 from rig.analysis.drug_dose import volume_budget
 from rig.analysis.occlusion import occlusion
 from rig.analysis.uncertainty import Budget, Component
+from rig.analysis.weighed_difference import Difference
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import OcclusionCase
 from rig.judge.findings import NS_PER_S, Findings, Flag, Interval, Kind, Value, time_text

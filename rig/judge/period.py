@@ -10,9 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.analysis.delivery import Difference, Weighing, delivery_error
-from rig.analysis.gravimetry import Evaporation, corrected_reading_g, improbable
+from rig.analysis.delivery import delivery_error
+from rig.analysis.evaporation import Evaporation, corrected_reading_g
+from rig.analysis.gravimetry import improbable
 from rig.analysis.uncertainty import Budget
+from rig.analysis.weighed_difference import Difference, Weighing
 from rig.definitions.cases import FlowAccuracyCase
 from rig.judge.findings import NS_PER_S, Flag, Interval, Kind
 from rig.judge.weighing import NotMeasuredError, readings_in, touched

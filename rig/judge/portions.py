@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rig.analysis.delivery import Difference, Weighing, delivered_ml, delivery_error
-from rig.analysis.gravimetry import Evaporation
+from rig.analysis.delivery import delivery_error
+from rig.analysis.evaporation import Evaporation
 from rig.analysis.uncertainty import Budget
+from rig.analysis.weighed_difference import Difference, Weighing, delivered_ml
 from rig.judge.findings import NS_PER_S, Findings, Interval, Result, Value, doubted_intervals
 from rig.judge.weighing import NotMeasuredError, touched
 from rig.record.case_data import CaseData

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rig.analysis.delivery import Difference, Weighing, delivery_error
+from rig.analysis.delivery import delivery_error
 from rig.analysis.drug_dose import volume_budget
+from rig.analysis.weighed_difference import Difference, Weighing
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import StillCase
 from rig.definitions.limits import Criterion

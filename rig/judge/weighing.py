@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.analysis.delivery import Weighing
-from rig.analysis.gravimetry import BalanceFigures, Conditions, Evaporation, Slope, improbable, slope
+from rig.analysis.evaporation import Evaporation, Slope, slope
+from rig.analysis.gravimetry import BalanceFigures, Conditions, improbable
+from rig.analysis.weighed_difference import Weighing
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import BalanceInstrument
 from rig.errors import DefinitionError

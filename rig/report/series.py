@@ -7,15 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.analysis.gravimetry import (
-    BalanceFigures,
-    Evaporation,
-    Slope,
-    corrected_reading_g,
-    immersion_factor,
-    slope,
-    volume_per_reading_ml_g,
-)
+from rig.analysis.evaporation import Evaporation, Slope, corrected_reading_g, slope
+from rig.analysis.gravimetry import BalanceFigures, immersion_factor, volume_per_reading_ml_g
 from rig.definitions.bench_file import BenchFile
 from rig.definitions.plan_file import Plan
 from rig.judge.weighing import conditions_on, figures_of

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rig.errors import DefinitionError
 from rig.judge.channels import unit_of
 from rig.readings import CHANNELS
-from rig.record.load_run import ML_H_PER_UNIT
+from rig.record.case_being_read import ML_H_PER_UNIT
 
 Record = dict[str, Any]
 NL_PER_ML = 1e6

@@ -10,24 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.analysis.decision import Outcome, decide
-from rig.analysis.delivery import (
-    Difference,
-    Weighing,
-    dead_volume_component,
-    delivered_ml,
-    delivery_error,
-)
+from rig.analysis.delivery import dead_volume_component, delivery_error
 from rig.analysis.density import air_density_kg_m3, water_density_kg_m3
-from rig.analysis.gravimetry import (
-    BalanceFigures,
-    Conditions,
-    Evaporation,
-    Slope,
-    immersion_factor,
-    slope,
-    volume_per_reading_ml_g,
-)
+from rig.analysis.evaporation import Evaporation, Slope, slope
+from rig.analysis.gravimetry import BalanceFigures, Conditions, immersion_factor, volume_per_reading_ml_g
 from rig.analysis.uncertainty import Budget
+from rig.analysis.weighed_difference import Difference, Weighing, delivered_ml
 
 STATED = Conditions(20.0, 0.2, 20.0, 0.5, 1013.25, 2.0, 50.0, 5.0)
 MICRO = BalanceFigures(resolution_g=1e-5, repeatability_g=2e-5, linearity_g=2e-5, drift_24h_g=1e-4)

@@ -5,16 +5,13 @@ import numpy as np
 import pytest
 
 from rig.analysis.density import DensityTable
+from rig.analysis.evaporation import Evaporation, Slope, corrected_reading_g, slope
 from rig.analysis.gravimetry import (
     BalanceFigures,
     Conditions,
-    Evaporation,
-    Slope,
-    corrected_reading_g,
     immersion_factor,
     improbable,
     lag_one_autocorrelation,
-    slope,
     volume_per_reading_ml_g,
 )
 from rig.errors import DefinitionError
