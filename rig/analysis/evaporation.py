@@ -1,7 +1,7 @@
 """What evaporates from the vessel: the slope of a blank by least squares that know how a balance errs, and two blanks.
 
-Source: the gravimetric micro-flow practice of the European metrology institutes (EMPIR 18HLT08 MeDD II): evaporation
-is weighed with the pump stopped, before and after, and interpolated between.
+Sources: the gravimetric micro-flow practice of the European metrology institutes (EMPIR 18HLT08 MeDD II), in which it
+is weighed with the pump stopped, before and after; JCGM 100:2008, 4.2 for what the scatter of readings says.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Differences of balance readings, and the volume that one of them is, evaporation added back once."""
+"""Differences of balance readings, and the volume that one of them is, evaporation added back once.
+
+Between end points, as IEC 60601-2-24 has it; why, and the error with its budget: :mod:`rig.analysis.delivery`.
+"""
 
 from __future__ import annotations
 
