@@ -31,7 +31,7 @@ from pydantic.fields import FieldInfo
 import rig.analysis
 from rig.cli import COMMANDS
 from rig.cli.schema import text_of as schema_text
-from rig.definitions import fields
+from rig.definitions import written
 from rig.definitions.battery_case import BatteryAccept, BatteryCase
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.bolus_case import BolusAccept, BolusCase
@@ -107,15 +107,15 @@ LEFT_OUT = {
 }
 
 WORDS: dict[object, str] = {
-    fields._text: "text",
-    fields._paths: "path, or list of paths",
-    fields._line_of_text: "text, one line",
-    fields._ident: "name",
-    fields._web_address: "web address",
-    fields._date: "date",
-    fields._truth: "`true` or `false`",
-    fields._date_time: "date with time of the day, no quotes",
-    fields._weekday: "weekday",
+    written.read_text: "text",
+    written.read_paths: "path, or list of paths",
+    written.read_line: "text, one line",
+    written.read_ident: "name",
+    written.read_web_address: "web address",
+    written.read_date: "date",
+    written.read_truth: "`true` or `false`",
+    written.read_date_time: "date with time of the day, no quotes",
+    written.read_weekday: "weekday",
 }
 
 

@@ -21,13 +21,12 @@ from rig.definitions.fields import (
     TemperatureDifferenceK,
     VolumeMl,
     WebAddress,
-    one_of,
-    whole,
 )
 from rig.definitions.instruments import SHARED, Auxiliaries, InstrumentFile
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
 from rig.definitions.unit_file import UnitFile, Units
+from rig.definitions.written import one_of, whole
 from rig.errors import Where
 
 __all__ = ["BenchFile", "InstrumentFile", "UnitFile", "bench_from_folder", "load_bench"]

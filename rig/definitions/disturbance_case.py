@@ -19,10 +19,10 @@ from rig.definitions.fields import (
     VoltageOrNoneV,
     VoltageV,
     WithinLimit,
-    one_of,
 )
 from rig.definitions.limits import Criterion, Limit, never
 from rig.definitions.tables import Contradiction
+from rig.definitions.written import one_of
 from rig.quantities import nl_h_from_ml_h, whole_multiple
 from rig.readings import Prescription
 

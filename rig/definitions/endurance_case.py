@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.definitions.case_common import Accept
-from rig.definitions.fields import DurationOrNoneS, DurationS, VolumeMl, WithinLimit, one_of
+from rig.definitions.fields import DurationOrNoneS, DurationS, VolumeMl, WithinLimit
 from rig.definitions.flex_schedule_case import NS_PER_S, ScheduledCase
 from rig.definitions.limits import Criterion, Limit, never
 from rig.definitions.tables import Contradiction
+from rig.definitions.written import one_of
 from rig.quantities import whole_multiple
 from rig.schedule import ClockCourse, scheduled_ml
 

@@ -10,9 +10,10 @@ from typing import Literal
 from pydantic import Field
 
 from rig.definitions.case_common import Accept, Commanded, WeighedCase
-from rig.definitions.fields import WEEKDAYS, DurationS, TimeShiftS, TomlDateTime, Weekdays, WithinLimit
+from rig.definitions.fields import DurationS, TimeShiftS, TomlDateTime, Weekdays, WithinLimit
 from rig.definitions.limits import Criterion, Limit
 from rig.definitions.tables import Contradiction, Table
+from rig.definitions.written import WEEKDAYS
 from rig.errors import DefinitionError
 from rig.quantities import nl_h_from_ml_h, parse, whole_multiple
 from rig.readings import FlexStep, Prescription

@@ -28,9 +28,9 @@ from rig.definitions.fields import (
     TomlDate,
     Truth,
     VolumeNl,
-    whole,
 )
 from rig.definitions.tables import Table
+from rig.definitions.written import whole
 
 SHARED = "bench"  # in the place of a unit's serial number: what all units of a bench share
 

@@ -15,12 +15,12 @@ from pydantic_core import core_schema
 
 from rig.definitions.bench_file import BenchTable
 from rig.definitions.cases import PROCEDURES
-from rig.definitions.fields import JsonSchema
 from rig.definitions.instruments import Auxiliaries
 from rig.definitions.plan_file import PlanTable
 from rig.definitions.pump_profile import PumpTable
 from rig.definitions.tables import Table
 from rig.definitions.unit_file import UnitFile
+from rig.definitions.written import JsonSchema
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one that Taplo, and so VS Code, understands
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.definitions.case_common import Accept, Commanded, WeighedCase
-from rig.definitions.fields import DurationS, RateMlH, RequestsS, VolumeMl, one_of, whole
+from rig.definitions.fields import DurationS, RateMlH, RequestsS, VolumeMl
 from rig.definitions.limits import Criterion, Limit, never
 from rig.definitions.tables import Contradiction
+from rig.definitions.written import one_of, whole
 from rig.quantities import nl_from_ml, nl_h_from_ml_h
 from rig.readings import PatientBolus, Prescription
 

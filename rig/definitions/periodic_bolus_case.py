@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.definitions.case_common import Accept, Commanded, WeighedCase
-from rig.definitions.fields import DurationOrNoneS, DurationS, VolumeMl, WithinLimit, whole
+from rig.definitions.fields import DurationOrNoneS, DurationS, VolumeMl, WithinLimit
 from rig.definitions.limits import Criterion, Limit
 from rig.definitions.tables import Contradiction
+from rig.definitions.written import whole
 from rig.quantities import nl_from_ml
 from rig.readings import Prescription
 

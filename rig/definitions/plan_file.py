@@ -10,23 +10,14 @@ from pydantic import Field
 
 from rig.definitions.case_common import CommonCase
 from rig.definitions.cases import PROCEDURES, Case
-from rig.definitions.fields import (
-    Ident,
-    Kinds,
-    LineOfText,
-    Paths,
-    ShareOfUnitsPct,
-    TemperatureC,
-    Text,
-    Truth,
-    shown,
-)
+from rig.definitions.fields import Ident, Kinds, LineOfText, Paths, ShareOfUnitsPct, TemperatureC, Text, Truth
 from rig.definitions.python_case import PYTHON, PythonCase
 from rig.definitions.requirement_set import RequirementSet
 from rig.definitions.requirements import load_requirements
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource, read_source, source_from_bytes
+from rig.definitions.written import shown
 from rig.errors import DefinitionError, did_you_mean
 
 USUAL_REFERENCE_TEMPERATURE_C = 20.0

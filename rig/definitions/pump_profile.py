@@ -9,9 +9,10 @@ from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Field
 
-from rig.definitions.fields import PUMP_KINDS, LineOfText, PositivePercent, RateMlH, Text, VolumeMl, one_of
+from rig.definitions.fields import LineOfText, PositivePercent, RateMlH, Text, VolumeMl
 from rig.definitions.tables import Contradiction, Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
+from rig.definitions.written import PUMP_KINDS, one_of
 
 SafeState = Literal["stop", "minimum", "divert", "power off"]
 SAFE_STATES: tuple[str, ...] = get_args(SafeState)

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from rig.definitions.fields import LineOfText, Text, TomlDate, refused, shown
+from rig.definitions.fields import LineOfText, Text, TomlDate
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import TomlSource, read_source
+from rig.definitions.written import refused, shown
 
 QUARANTINE = "quarantine.toml"  # its name in a run folder
 PARTS = "plan::case::unit::criterion"

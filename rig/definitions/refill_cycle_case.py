@@ -8,17 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.definitions.case_common import Accept, Commanded, WeighedCase
-from rig.definitions.fields import (
-    DurationLimit,
-    DurationS,
-    RateMlH,
-    VolumeLimit,
-    VolumeMl,
-    VolumeOrNoneMl,
-    one_of,
-)
+from rig.definitions.fields import DurationLimit, DurationS, RateMlH, VolumeLimit, VolumeMl, VolumeOrNoneMl
 from rig.definitions.limits import Criterion, Limit, never
 from rig.definitions.tables import Contradiction
+from rig.definitions.written import one_of
 from rig.quantities import nl_h_from_ml_h, whole_multiple
 from rig.readings import Prescription
 

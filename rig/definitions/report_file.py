@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rig.definitions.fields import LineOfText, Text, one_of
+from rig.definitions.fields import LineOfText, Text
 from rig.definitions.tables import Contradiction, Problems, Table, check_keys, read_table
 from rig.definitions.toml_source import read_source
 from rig.definitions.user_file import read_user_file
+from rig.definitions.written import one_of
 from rig.errors import DefinitionError, Where
 
 REPORT_FILE = "report.toml"

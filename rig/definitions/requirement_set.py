@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rig.definitions.fields import IDENT_RULE, is_ident
+from rig.definitions.written import IDENT_RULE, is_ident
 from rig.errors import DefinitionError, Where
 
 # What a tool may call an attribute, in small letters, "_" as a space; the first that is not empty counts.

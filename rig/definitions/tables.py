@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from rig.definitions.fields import OWN_ERROR, shown
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource
+from rig.definitions.written import OWN_ERROR, shown
 from rig.errors import DefinitionError, did_you_mean
 
 TableT = TypeVar("TableT", bound="Table")

@@ -17,9 +17,6 @@ from rig.definitions.fields import (
     Truth,
     VolumeMl,
     VolumeOrNoneMl,
-    one_of,
-    shown,
-    whole,
 )
 from rig.definitions.instruments import (
     SHARED,
@@ -34,6 +31,7 @@ from rig.definitions.pump_profile import PumpProfile, load_profile
 from rig.definitions.tables import Contradiction, Problems, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource
+from rig.definitions.written import one_of, shown, whole
 from rig.errors import DefinitionError
 
 

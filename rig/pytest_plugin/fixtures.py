@@ -206,8 +206,8 @@ class Record:
         return weighed
 
     def _state(self, stated: Stated) -> None:
-        from rig.definitions.fields import IDENT_RULE, is_ident
         from rig.definitions.limits import kinds_of, limit_on
+        from rig.definitions.written import IDENT_RULE, is_ident
         from rig.errors import DefinitionError
 
         name, value, u, k = stated.name, stated.value, stated.expanded_uncertainty, stated.coverage_factor
