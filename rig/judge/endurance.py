@@ -63,7 +63,8 @@ def find_endurance(
             found.count("log", breaches)
         expected_ml = partial(scheduled_ml, case.schedule, course)
         found.put("claimed_delivery", claimed_volumes(data, steps, expected_ml))
-        fillings, portions = [], []
+        fillings: list[Portion] = []
+        portions: list[Portion] = []
         weighing = weighing_on(unit, bench, reference_temperature_c)
         for place, step in enumerate(steps):
             blanks = _blank_before(place), _blank_after(place, case)
@@ -72,15 +73,13 @@ def find_endurance(
                 found.measurements |= blank_measurements(evaporation)
             found.flags += blank_flags(data, evaporation, blanks)
             edges = weighed_instants(data, _edges(step, case))
-
-            def weighed(name: str, start_ns: int, end_ns: int) -> Portion:
-                span = (start_ns, end_ns)
-                return weighed_portion(data, name, span, expected_ml, evaporation, weighing)  # noqa: B023
-
-            fillings.append(weighed(f"filling {place + 1}", edges[0], edges[-1]))
+            weighed = partial(
+                weighed_portion, data, expected_ml=expected_ml, evaporation=evaporation, weighing=weighing
+            )
+            fillings.append(weighed(f"filling {place + 1}", (edges[0], edges[-1])))
             for span in pairwise(edges):
                 name = f"portion from {time_text(span[0] - steps[0].start_ns)}"
-                portions.append(weighed(name, *span))
+                portions.append(weighed(name, span))
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
         return found

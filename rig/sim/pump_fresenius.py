@@ -17,7 +17,7 @@ volume), SI (silence). Rates are tenths of a ml/h, volumes thousandths of a ml, 
 The simulator's own: the arguments of PR, PB, PV and PP (the same hex numbers, ``PB;rate;volume``); PR starts the
 infusion, too; the widths of hex numbers; the bits of a (1 stall or occlusion, 2 near end, 4 end), the numbers of m;
 SI clears an alarm; LN tells the serial number; all times. NOT modelled: all other commands (answered ``I;01``),
-adjustable values (DM AM LM), several modules on one base, parity.
+adjustable values (DM AM LM), what a pressure limit does, several modules on one base, parity.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SimulatedFresenius:
         self.infusion = Infusion(self.drive)
         self.module = "" if module is None else str(module)
         self.serial, self.drug, self.device_type = serial, "SIMULATED", "SIM"
-        self.rate_max_nl_h, self.pressure_limit = 1.2e9, 0
+        self.rate_max_nl_h = 1.2e9
         self.mode, self.alarm, self.error = BY_HAND, 0, 0
         self.enquiry_s, self.lost_after_s = 2.0, math.inf
         self.processing_s = 0.005
@@ -308,7 +308,7 @@ class SimulatedFresenius:
         return ""
 
     def _set_pressure(self, _at: str, words: str) -> str:
-        self.pressure_limit = hexadecimal(words)
+        hexadecimal(words)  # taken, and of no effect
         return ""
 
     def _reset_volume(self, _at: str, _words: str) -> str:
