@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.definitions.case_common import Accept
-from rig.definitions.fields import DurationOrNoneS, DurationS, VolumeMl, WithinLimit
+from rig.definitions.fields import DurationOrNoneS, DurationS, RelativeLimit, VolumeMl, WithinLimit
 from rig.definitions.flex_schedule_case import NS_PER_S, ScheduledCase
 from rig.definitions.limits import Criterion, Limit, never
 from rig.definitions.tables import Contradiction
@@ -32,12 +32,17 @@ class EnduranceAccept(Accept):
         None, description="the pump's log holds what it was told, and nothing else"
     )
 
+    clock_drift: RelativeLimit | None = Field(
+        None, description="the pump's clock against the rig's, from its setting to the last answer"
+    )
+
     def _between(self) -> dict[str, Limit | None]:
         return {
             "portion_volume": self.portion_volume,
             "drift": self.drift,
             "rates": never(self.rates) if self.rates else None,
             "log": never(self.log) if self.log else None,
+            "clock_drift": self.clock_drift,
         }
 
 
@@ -75,7 +80,7 @@ class EnduranceCase(ScheduledCase):
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
-        """What the case is judged by: mean error, portions, drift, rates, log, claimed delivery, alarms."""
+        """What the case is judged by: mean error, portions, drift, rates, log, clock, claimed delivery, alarms."""
         return self.accept.criteria()
 
     @property

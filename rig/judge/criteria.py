@@ -64,17 +64,18 @@ def _by_correction_alone(criterion: Criterion, value: Value, found: Findings) ->
 
     In a blank with the line open, what flows back into the pump looks like evaporation, and is corrected away.
     """
-    budget = found.budgets.get(criterion.name)
-    parts = budget.components if budget is not None else ()
-    corrected = sum(part.value * part.sensitivity for part in parts if part.name == EVAPORATION)
-    plain = verdict_on(criterion, replace(value, value=value.value - corrected, without=None))
-    if plain["verdict"] in ACCEPTED:
-        return ""
-    return (
-        f"without the correction for evaporation it is {value.value - corrected:.4g} {value.unit}, {plain['verdict']}: "
-        "with the line open in the blanks, flow back into the pump would look the same. Cover the vessel, or close "
-        "the line with a valve (line_valve)"
-    )
+    for budget in found.compared.get(criterion.name) or (found.budgets.get(criterion.name),):
+        parts = budget.components if budget is not None else ()
+        corrected = sum(part.value * part.sensitivity for part in parts if part.name == EVAPORATION)
+        uncorrected = (value.value if budget is None else budget.value) - corrected
+        plain = verdict_on(criterion, replace(value, value=uncorrected, without=None))
+        if plain["verdict"] not in ACCEPTED:
+            return (
+                f"without the correction for evaporation it is {uncorrected:.4g} {value.unit}, {plain['verdict']}: "
+                "with the line open in the blanks, flow back into the pump would look the same. Cover the vessel, or "
+                "close the line with a valve (line_valve)"
+            )
+    return ""
 
 
 def _is_weighed(criterion: Criterion, found: Findings) -> bool:

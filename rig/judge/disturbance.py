@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-from rig.analysis.uncertainty import Budget, Component
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import DisturbanceCase
 from rig.judge.findings import NS_PER_S, Findings, doubted_intervals
 from rig.judge.moments import first_alarm, for_good, never_seen, time_budget
 from rig.judge.portions import furthest, in_results, weighed_portion
+from rig.judge.pump_clock import put_clock_drift
 from rig.judge.weighing import (
     NotMeasuredError,
     the_step,
@@ -19,10 +18,9 @@ from rig.judge.weighing import (
 from rig.judge.witnesses import logged_events, stall_flags
 from rig.record.case_data import CaseData
 
-S_PER_H, PPM = 3600.0, 1e6
+S_PER_H = 3600.0
 STALL = frozenset({"motor_stall"})
 LOGGED = {"magnet": ("STALL_ON", "STALL_RECOVER"), "power": ("RESET",), "reset": ("RESET",), "nothing": ()}
-CLOCK_STEP_S = 1.0
 PROGRAM_NOT_TOLD = "program_not_told"  # a flag of the record
 
 
@@ -52,7 +50,7 @@ def find_disturbance(
         _recovered(found, data, (undone.start_ns, undone.end_ns))
         _kept(found, data, case)
         _logged(found, data, case, (done.start_ns, undone.end_ns))
-        _clock(found, data)
+        put_clock_drift(found, data)
         _weigh(found, data, case, unit, bench, reference_temperature_c)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
@@ -101,20 +99,6 @@ def _logged(found: Findings, data: CaseData, case: DisturbanceCase, span_ns: tup
     ]
     missing = [code for code in LOGGED[case.deed] if code not in codes]
     found.counted["log"] = (len(missing), f"not in the pump's log: {', '.join(missing)}" if missing else "")
-
-
-def _clock(found: Findings, data: CaseData) -> None:
-    """The pump's clock against the run's, from the first to the last time it was read."""
-    told = [(int(state["t_ns"]), int(state["clock_s"])) for state in data.pump_states if state.get("clock_s")]
-    if len(told) < 2:
-        return
-    passed_s = (told[-1][0] - told[0][0]) / NS_PER_S
-    drift_ppm = PPM * ((told[-1][1] - told[0][1]) / passed_s - 1)
-    component = Component(
-        "steps of the pump's clock", "it counts whole seconds; half a step either way, of two readings",
-        drift_ppm, "ppm", PPM * CLOCK_STEP_S / math.sqrt(6) / passed_s, 1.0, distribution="triangular",
-    )  # fmt: skip
-    found.put("clock_drift", Budget(drift_ppm, "ppm", (component,)))
 
 
 def _weigh(

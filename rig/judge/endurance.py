@@ -17,6 +17,7 @@ from rig.judge.findings import (
 from rig.judge.log_steps import Entry, entries_of_commands, log_breaches
 from rig.judge.portions import Portion, in_results, put_furthest, weighed_instants, weighed_portion
 from rig.judge.pump_claims import claimed_volumes
+from rig.judge.pump_clock import put_clock_drift
 from rig.judge.weighing import (
     NotMeasuredError,
     blank_flags,
@@ -58,6 +59,7 @@ def find_endurance(
         shown = _rates_not_scheduled(data, case, steps)
         more = f" and {len(shown) - MOST_TOLD} more" if len(shown) > MOST_TOLD else ""
         found.counted["rates"] = (len(shown), "; ".join(shown[:MOST_TOLD]) + more)
+        put_clock_drift(found, data)
         if case.accept.log:
             breaches = _log_breaches(data, steps)
             found.count("log", breaches)

@@ -124,6 +124,7 @@ def put_furthest(found: Findings, name: str, portions: Sequence[Portion]) -> Non
     value = furthest(portions, doubted_intervals(found.flags))
     if value is not None:
         found.put(name, _worst(portions).error, value)
+        found.compared[name] = tuple(portion.error for portion in portions)
 
 
 def _worst(portions: Sequence[Portion]) -> Portion:

@@ -117,7 +117,7 @@ IMPLANTABLE_FAULTS = (CLOCK_SET_IN_VAIN, *(
         # Clock and schedule
         ("clock drift", "its clock runs fast", "ppm", (20.0, 80.0, 120.0, 700.0, 7000.0, 40_000.0, 170_000.0),
          sets("pump.unit.own_clock.drift_ppm"),
-         _of("clock_drift", "step_volume", "day_volume", "endurance.rates"), False),
+         _of("clock_drift", "step_volume", "day_volume"), False),
         ("hours of another day", "keeps the hours of the day after", "", (86_400.0,), sets("pump.unit.schedule_off_s"),
          _of("day_volume", "step_volume", "endurance.rates"), False),
         ("schedule off", "its schedule is ahead of its clock", "min", (5.0, 15.0, 60.0, 240.0),

@@ -12,9 +12,7 @@ def test_a_healthy_pump_passes_step_by_step(judged, case_id):
     result = judged(PLAN, case_id)
     assert set(result.verdicts.values()) == {"PASS"}, result.case["criteria"]
     for portion in result.case["portions"]:
-        assert portion["error_pct"] == pytest.approx(0, abs=portion["expanded_uncertainty_pct"]), (
-            portion
-        )
+        assert portion["error_pct"] == pytest.approx(0, abs=portion["expanded_uncertainty_pct"]), portion
     whole = result.case["portions"][-1]
     steps = [portion for portion in result.case["portions"] if portion["name"].startswith("step")]
     assert sum(step["expected_ml"] for step in steps) == pytest.approx(whole["expected_ml"], rel=1e-9)
@@ -41,3 +39,13 @@ def test_a_pump_that_loses_its_program_is_caught(judged):
 
     result = judged(PLAN, "friday-to-sunday", injure)
     assert result.case["outcome"] == "FAIL", result.case["criteria"]
+
+
+def test_what_flows_back_in_the_blanks_too_is_not_corrected_away_in_any_step(judged):
+    """Of the step that is furthest off after the correction the uncorrected error is a good one, of others not."""
+    result = judged(
+        PLAN, "friday-to-sunday", lambda channel: setattr(channel.fluid, "free_flow_nl_h", -3000.0)
+    )
+    step = next(criterion for criterion in result.case["criteria"] if criterion["name"] == "step_volume")
+    assert step["verdict"] == "INCONCLUSIVE"
+    assert "without the correction for evaporation" in step["reason"]

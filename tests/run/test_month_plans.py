@@ -115,6 +115,10 @@ def worn(per_ml):
     return lambda channel: setattr(channel.fluid, "wear_per_ml", per_ml)
 
 
+def fast_clock(channel):
+    channel.pump.unit.own_clock.drift_ppm = 200.0
+
+
 def forgetful(channel):
     channel.pump.unit.forgets_program = True
 
@@ -137,6 +141,7 @@ def forgetful(channel):
         ("endurance", reset_after(30), ["log"], "RESET CAUSE/WATCHDOG KEEP/1: nothing led to it"),
         ("endurance", log_omits("START"), ["log"], "START is missing"),
         ("endurance", levelled_after(30), ["rates"], "20052 nL/h instead of"),
+        ("endurance", fast_clock, ["clock_drift"], ""),
         ("endurance", stall_after(50, 2), ["log", "alarms"], "stall"),
         ("priming", over(0.12), ["prime_volume", "bridge_volume", "bridge_drug"], ""),
         ("priming", forgetful, ["resumed"], "stop at 0 nL/h, programmed are 20833 nL/h"),
