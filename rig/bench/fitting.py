@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rig.capabilities import TherapyPump
 from rig.definitions.bench_file import BenchFile
 from rig.definitions.cases import Case
+from rig.definitions.check import other_kinds
 from rig.definitions.plan_file import Plan
 from rig.drivers import driver_class
 
@@ -22,10 +23,7 @@ def why_not_on(plan: Plan, bench: BenchFile) -> list[str]:
 
 
 def _lacks(plan: Plan, bench: BenchFile) -> Iterator[str]:
-    for unit in bench.units:
-        kind = unit.profile.kind
-        if plan.pumps and kind and kind not in plan.pumps:
-            yield f"it is for {_listed(plan.pumps, 'or')} pumps, and {unit.serial} is {kind}"
+    yield from other_kinds(plan, bench)
     for case in plan.cases:
         yield from _missing_roles(case, bench)
         for unit in bench.units:
@@ -50,7 +48,7 @@ def _missing_roles(case: Case, bench: BenchFile) -> Iterator[str]:
             if role not in {item.role for item in (*unit.instruments, *bench.shared.auxiliaries)}
         ]
         if without:
-            yield f"{case.procedure} needs {role}, and there is none for {_listed(without, 'and')}"
+            yield f"{case.procedure} needs {role}, and there is none for {_listed(without)}"
 
 
 def left_out_for_want_of_liquid(plans: list[Plan], bench: BenchFile) -> dict[str, str]:
@@ -75,6 +73,6 @@ def left_out_for_want_of_liquid(plans: list[Plan], bench: BenchFile) -> dict[str
     return why
 
 
-def _listed(names: tuple[str, ...] | list[str], word: str) -> str:
+def _listed(names: list[str]) -> str:
     *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
+    return f"{', '.join(first)} and {last}" if first else last

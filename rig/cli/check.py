@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rig.cli.arguments import explain
+from rig.definitions.python_tests import PYTHON, PYTHON_SUFFIX
 from rig.definitions.user_file import PLAN_SUFFIX
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 
 
 BENCH_SUFFIX = ".bench.toml"  # usual
+PYTHON_TELLS = "read, not run: only a run tells its time, volume, criteria and their uncertainty"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml)")
+    parser.add_argument(
+        "plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml) or Python plan (*.py)"
+    )
     parser.add_argument("--bench", metavar="FILE", required=True, type=Path, help="bench file (*.bench.toml)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     explain(
@@ -34,14 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], BenchFile, list[str]]:
-    """Plans and bench, read and held against each other, with warnings. Raises DefinitionError with all problems."""
+def checked(
+    plan_files: Sequence[Path], bench_file: Path, instead_of_python: str = ""
+) -> tuple[list[Plan], BenchFile, list[str]]:
+    """Plans and bench, read and held against each other, with warnings. Raises DefinitionError with all problems.
+
+    ``instead_of_python``: for a command that takes no Python plans, what to do with one instead.
+    """
     from rig.bench.open import check_instruments
     from rig.cli.trace import warnings_of as trace_warnings
     from rig.definitions.bench_file import load_bench
     from rig.definitions.check import check_plan_on_bench
     from rig.definitions.check_together import check_plans_together
-    from rig.definitions.plan_file import load_plan
+    from rig.definitions.python_source import load_any_plan
 
     problems: list[DefinitionError] = []
     plans: list[Plan] = []
@@ -58,8 +67,8 @@ def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], B
         problems.extend(error.problems)
     for path in plan_files:
         try:
-            _check_name(path)
-            plan = load_plan(path)
+            _check_name(path, instead_of_python)
+            plan = load_any_plan(path)
             if bench is not None:
                 warnings += check_plan_on_bench(plan, bench)
             plans.append(plan)
@@ -77,9 +86,11 @@ def checked(plan_files: Sequence[Path], bench_file: Path) -> tuple[list[Plan], B
     return plans, bench, warnings + trace_warnings(plans)
 
 
-def _check_name(path: Path) -> None:
+def _check_name(path: Path, instead_of_python: str) -> None:
     """Raises DefinitionError for a path that pytest, which carries plans out, cannot be given."""
-    if path.is_file() and not path.name.endswith(PLAN_SUFFIX):
+    if path.suffix == PYTHON_SUFFIX and instead_of_python:
+        raise DefinitionError("this is a Python plan", Where(str(path)), instead_of_python)
+    if path.is_file() and not path.name.endswith((PLAN_SUFFIX, PYTHON_SUFFIX)):
         if path.name.endswith(BENCH_SUFFIX):
             raise DefinitionError("this is a bench, not a plan", Where(str(path)), "give it with --bench")
         hint = f"name it '{path.name.removesuffix('.toml')}{PLAN_SUFFIX}'"
@@ -109,10 +120,12 @@ def run(args: argparse.Namespace) -> int:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for plan in plans:
-        lasts = time_text(sum(case.duration_s for case in plan.cases))
+        lasts = f"about {time_text(sum(case.duration_s for case in plan.cases))}"
+        if any(case.procedure == PYTHON for case in plan.cases):
+            lasts = PYTHON_TELLS
         print(
             f"{plan.id} (revision {plan.revision}): {_count(len(plan.cases), 'case')} on "
-            f"{_count(len(bench.units), 'unit')} of bench '{bench.id}', about {lasts}"
+            f"{_count(len(bench.units), 'unit')} of bench '{bench.id}', {lasts}"
         )
         for line in summary_of(plan, bench):
             print(f"  {line}")
@@ -126,7 +139,12 @@ def _problem(error: DefinitionError) -> dict[str, Any]:
 
 def _plan(plan: Plan, bench: BenchFile) -> dict[str, Any]:
     cases = [
-        {"id": case.id, "procedure": case.procedure, "duration_s": case.duration_s} for case in plan.cases
+        {
+            "id": case.id,
+            "procedure": case.procedure,
+            "duration_s": None if case.procedure == PYTHON else case.duration_s,
+        }
+        for case in plan.cases
     ]
     units = [unit.serial for unit in bench.units]
     return {"id": plan.id, "revision": plan.revision, "bench": bench.id, "units": units, "cases": cases}

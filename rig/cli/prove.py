@@ -21,6 +21,10 @@ STYLES = {
     "not about": "dim",
 }
 MOST_NAMED = 3
+INSTEAD_OF_PYTHON = (
+    "which fault each of its functions is about is not known; give pytest a bench whose pumps must not pass, "
+    "such as fixtures/faulty.bench.toml, and look that they do not"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from rig.prove.prove import prove
     from rig.record.proof_file import keep_beside
 
-    (plan,), _, _ = checked([args.plan], args.bench)
+    (plan,), _, _ = checked([args.plan], args.bench, INSTEAD_OF_PYTHON)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"{plan.id} against faults", total=None)
         proven = prove(

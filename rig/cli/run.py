@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
     with _Heard() as heard:
         _check_options(args)
-        _, _, warnings = checked(args.plans, args.bench)
+        _, _, warnings = checked(args.plans, args.bench, "pytest carries it out: pytest FILE --bench BENCH")
         if args.quarantine is not None:
             load_quarantine(args.quarantine)
         for warning in warnings:

@@ -29,10 +29,13 @@ COLUMNS = (
     "gaps",
     "source",
 )
+CRITERION = ("name", "limit", "limit_low", "limit_high", "unit")  # what is read of one in results.json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml)")
+    parser.add_argument(
+        "plans", metavar="PLAN", nargs="+", type=Path, help="plan file (*.plan.toml) or Python plan (*.py)"
+    )
     parser.add_argument(
         "--run",
         metavar="RUN",
@@ -52,13 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from rig.judge.python import with_criteria_found
     from rig.judge.trace import trace
 
     plans = load_plans(args.plans)
     if not any(plan.requirements for plan in plans):
         hint = 'add to [plan]: requirements = "requirements.csv"'
         raise DefinitionError("no plan names a requirement set", Where(str(args.plans[0])), hint)
-    traced = trace(plans, [_results(folder) for folder in args.run])
+    results = [_results(folder) for folder in args.run]
+    plans = [with_criteria_found(plan, results) for plan in plans]
+    traced = trace(plans, results)
     if args.json:
         print(json.dumps(as_json(traced), indent=1))
     elif args.csv:
@@ -70,13 +76,13 @@ def run(args: argparse.Namespace) -> int:
 
 def load_plans(paths: Sequence[Path]) -> list[Plan]:
     """The plans. Raises DefinitionError with the problems of all."""
-    from rig.definitions.plan_file import load_plan
+    from rig.definitions.python_source import load_any_plan
 
     plans: list[Plan] = []
     problems: list[DefinitionError] = []
     for path in paths:
         try:
-            plans.append(load_plan(path))
+            plans.append(load_any_plan(path))
         except DefinitionError as error:
             problems.extend(error.problems)
     if len(problems) == 1:
@@ -92,7 +98,14 @@ def _results(folder: Path) -> dict[str, Any]:
     check_is_run_folder(folder)
     try:
         results = json.loads((folder / RESULTS).read_bytes())
-        return {"plan": {"id": results["plan"]["id"]}, "cases": list(results["cases"])}
+        cases = [
+            {
+                **{key: case[key] for key in ("id", "unit", "outcome")},
+                "criteria": [{key: told[key] for key in CRITERION} for told in case["criteria"]],
+            }
+            for case in results["cases"]
+        ]
+        return {"plan": {"id": results["plan"]["id"]}, "cases": cases}
     except FileNotFoundError:
         hint = "this run was never judged; rig report makes a report of it"
         raise DefinitionError(f"there is no {RESULTS} in it", Where(str(folder)), hint) from None
@@ -101,7 +114,7 @@ def _results(folder: Path) -> dict[str, Any]:
 
 
 def as_json(traced: Trace) -> dict[str, Any]:
-    """``requirements`` as in results.json, ``cases`` with their plan, and ``gaps``."""
+    """``requirements`` as in results.json, ``cases`` with their plan; ``gaps``; what was ``not_compared``."""
     from rig.judge.trace import requirement_row
 
     rows = [
@@ -112,7 +125,7 @@ def as_json(traced: Trace) -> dict[str, Any]:
         {"gap": each.gap, "about": each.about, "message": each.message, "where": str(each.where)}
         for each in traced.findings
     ]
-    return {"requirements": rows, "gaps": gaps}
+    return {"requirements": rows, "gaps": gaps, "not_compared": list(traced.not_compared)}
 
 
 def as_csv(traced: Trace) -> str:
@@ -183,6 +196,10 @@ def _print(traced: Trace, plans: Sequence[Plan]) -> None:
             if finding.gap is gap:
                 told = f"  {finding.where}: {finding.about}: {finding.message}"
                 console.print(Text(visible(told)), soft_wrap=True)
+    if traced.not_compared:
+        names = ", ".join(traced.not_compared)
+        told = f"only a run of the Python plan tells what it verifies (--run): limits not compared: {names}"
+        console.print(Text(visible(told)), soft_wrap=True)
     hazards_count = len(
         {hazard.id for plan in plans for found in plan.requirements for hazard in found.hazards}
     )
@@ -226,14 +243,14 @@ def warnings_of(plans: Sequence[Plan]) -> list[str]:
 
 def _beside(plans: Sequence[Plan]) -> list[Plan]:
     """All plans in the folders of ``plans`` that can be read; those that cannot are not this command's to judge."""
-    from rig.definitions.plan_file import load_plan
+    from rig.definitions.python_source import load_any_plan
     from rig.definitions.user_file import PLAN_SUFFIX
 
     found = []
     for folder in dict.fromkeys(plan.source.path.parent for plan in plans):
-        for path in sorted(folder.glob(f"*{PLAN_SUFFIX}")):
+        for path in sorted([*folder.glob(f"*{PLAN_SUFFIX}"), *folder.glob("test_*.py")]):
             try:
-                found.append(load_plan(path))
+                found.append(load_any_plan(path))
             except DefinitionError:
                 continue
     return found

@@ -114,6 +114,11 @@ class CommonCase(Table):
         raise NotImplementedError
 
     @property
+    def criteria_are_known(self) -> bool:
+        """Whether ``criteria`` are all there are; of a Python plan, only its record tells them."""
+        return True
+
+    @property
     def duration_s(self) -> float:
         """Planned time of the whole case."""
         raise NotImplementedError

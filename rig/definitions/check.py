@@ -166,7 +166,16 @@ def _case_warnings(case: Case, unit: UnitFile, drawn_ml: float) -> Iterator[str]
         yield f"{left_ml:.4g} mL are left at its end: {alarm}, so without a refill before it the case is refused"
 
 
+def other_kinds(plan: Plan, bench: BenchFile) -> Iterator[str]:
+    """Units whose pump is of a kind that the plan is not for."""
+    for unit in bench.units:
+        if plan.pumps and unit.profile.kind and unit.profile.kind not in plan.pumps:
+            yield f"it is for {' or '.join(plan.pumps)} pumps, and {unit.serial} is {unit.profile.kind}"
+
+
 def _bench_warnings(plan: Plan, bench: BenchFile) -> Iterator[str]:
+    for message in other_kinds(plan, bench):
+        yield f"{plan.source.where(None, 'plan', 'pumps')}: {message}"
     fluid_c, stated_c = bench.fluid_temperature_c, plan.reference_temperature_c
     if fluid_c is not None and abs(fluid_c - stated_c) > 1:
         where = plan.source.where(None, "plan", "reference_temperature")

@@ -11,7 +11,6 @@ from rig.definitions.case_common import Commanded, CommonCase
 from rig.definitions.fields import LineOfText
 from rig.definitions.limits import Criterion, never
 
-PYTHON = "python"
 ASSERTIONS = Criterion("assertions", "assertions", None, never("all hold"))
 
 
@@ -21,12 +20,17 @@ class PythonCase(CommonCase):
     procedure: Literal["python"]
     test: LineOfText = Field(description="the test function, as pytest names it, without its unit")
 
-    _recorded: tuple[Criterion, ...] = PrivateAttr(())
+    _recorded: tuple[Criterion, ...] | None = PrivateAttr(None)
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
         """What the record says was verified, where it was looked up; and that the assertions hold."""
-        return (*self._recorded, ASSERTIONS)
+        return (*(self._recorded or ()), ASSERTIONS)
+
+    @property
+    def criteria_are_known(self) -> bool:
+        """Whether its record was looked up."""
+        return self._recorded is not None
 
     def with_recorded(self, criteria: tuple[Criterion, ...]) -> PythonCase:
         """The same case, with the criteria that its record tells."""

@@ -9,28 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rig.definitions.plan_file import WITH_PYTHON, Plan, PlanTable, plan_from_source
-from rig.definitions.python_case import PYTHON
+from rig.definitions.python_tests import PYTHON, TestFunction, first_line
 from rig.definitions.toml_source import source_from_bytes
-from rig.errors import DefinitionError, Where
+from rig.errors import DefinitionError, Where, did_you_mean
 
 REVISION_DIGITS = 12  # of the source's hash, where the author gives no revision
-
-
-@dataclass(frozen=True)
-class TestFunction:
-    """A test function as collected, without its unit: ``doc`` its docstring, ``verifies`` ids of requirements."""
-
-    __test__ = False  # not one of ours for pytest
-
-    name: str
-    case: str
-    doc: str = ""
-    verifies: tuple[str, ...] = ()
 
 
 def python_plan(
@@ -39,20 +27,23 @@ def python_plan(
     module_doc: str,
     tests: Sequence[TestFunction],
     files: Mapping[str, bytes],
+    header_line: int | None = None,
 ) -> Plan:
     """The plan of the Python file ``path``.
 
     ``header``: keys of ``[plan]`` that its author gives; an id, a revision and a title are made up for him where he
-    gives none. ``files``: the source to be kept, by name. Raises DefinitionError for what a plan file could not say
-    either.
+    gives none. ``files``: the source to be kept, by name. ``header_line``: where the header begins, if it is known.
+    Raises DefinitionError for what a plan file could not say either, and for two tests whose cases would have one
+    name.
     """
     known = {field.alias or name for name, field in PlanTable.model_fields.items()}
     if unknown := sorted(set(header) - known):
         raise DefinitionError(
             f"the mark 'plan' has no '{unknown[0]}'",
-            Where(str(path)),
-            f"it takes: {', '.join(sorted(known))}",
+            Where(str(path), line=header_line),
+            did_you_mean(unknown[0], known) or f"it takes: {', '.join(sorted(known))}",
         )
+    _refuse_one_name_for_two(path, tests)
     sha256 = hashlib.sha256(b"".join(files.values())).hexdigest()
     name = path.stem.removeprefix("test_").replace("_", "-")
     usual = {
@@ -64,15 +55,24 @@ def python_plan(
     tables += [("[[case]]", _case_table(test)) for test in tests]
     text = f"# Made from {path.name}, whose source is in the folder python.\n"
     text += "".join(f"\n{head}\n{_lines(table)}" for head, table in tables)
+    lines = {("plan",): header_line} | {("case", index): test.line for index, test in enumerate(tests)}
     source = replace(
-        source_from_bytes(text.encode("utf-8"), path), lines={}
-    )  # its lines are not those of the file
+        source_from_bytes(text.encode("utf-8"), path),
+        lines={key: line for key, line in lines.items() if line is not None},  # those of the Python file
+    )
     return replace(plan_from_source(source, path.parent, WITH_PYTHON), python_files=dict(files))
 
 
-def first_line(doc: str) -> str:
-    """What a docstring says in its first paragraph, on one line."""
-    return " ".join(doc.strip().split("\n\n", 1)[0].split())
+def _refuse_one_name_for_two(path: Path, tests: Sequence[TestFunction]) -> None:
+    first: dict[str, TestFunction] = {}
+    for test in tests:
+        other = first.setdefault(test.case.lower(), test)
+        if other is not test:
+            message = f"the case of '{test.name}' would have the name of that of '{other.name}'"
+            where = Where(str(path), test.case, line=test.line)
+            raise DefinitionError(
+                message, where, "names differ by more than signs, and in their first 64 letters"
+            )
 
 
 def _case_table(test: TestFunction) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase, Case, FlowAccuracyCase
 from rig.definitions.limits import Criterion, Limit
 from rig.definitions.plan_file import Plan
+from rig.definitions.python_case import PythonCase
 from rig.judge.weighing import weighing_on
 
 S_PER_H = 3600.0
@@ -83,7 +84,8 @@ def summary_of(plan: Plan, bench: BenchFile) -> list[str]:
             for (case_id, name), item in worst.items()
             if case_id == case.id
         ]
-        lines.append(f"{case.id}: {time_text(case.duration_s)}" + (f"; {', '.join(told)}" if told else ""))
+        lasts = f"function {case.test}" if isinstance(case, PythonCase) else time_text(case.duration_s)
+        lines.append(f"{case.id}: {lasts}" + (f"; {', '.join(told)}" if told else ""))
     return lines
 
 

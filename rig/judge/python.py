@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import Case
-from rig.definitions.limits import Criterion, limit_on
+from rig.definitions.limits import Criterion, Limit, limit_on
 from rig.definitions.plan_file import Plan
 from rig.definitions.python_case import ASSERTIONS, PythonCase
 from rig.judge.findings import Findings, Value
@@ -31,6 +32,24 @@ def with_recorded_criteria(plan: Plan, run: RunRecord) -> Plan:
     """A Python plan with the criteria that the record of a run of it tells; any other as it is."""
     cases = tuple(
         recorded_case(case, [data for data in run.cases if data.case == case.id]) for case in plan.cases
+    )
+    return replace(plan, cases=cases)
+
+
+def with_criteria_found(plan: Plan, results: Sequence[Mapping[str, Any]]) -> Plan:
+    """A Python plan with the criteria that ``results``, contents of results.json, have of it; any other as it is."""
+    found: dict[str, dict[str, Criterion]] = {}
+    for case in (case for result in results if result["plan"]["id"] == plan.id for case in result["cases"]):
+        of_case = found.setdefault(str(case["id"]), {})
+        for told in case["criteria"]:
+            if (name := told["name"]) != ASSERTIONS.name:
+                limit = Limit(told["limit_low"], told["limit_high"], told["unit"], told["limit"])
+                of_case[name] = Criterion(name, name, None, limit)
+    cases = tuple(
+        case.with_recorded(tuple(found[case.id].values()))
+        if isinstance(case, PythonCase) and case.id in found
+        else case
+        for case in plan.cases
     )
     return replace(plan, cases=cases)
 

@@ -61,10 +61,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Trace:
-    """Rows in the order of the sets, then what only cases name; findings in the order of ``Gap``."""
+    """Rows in the order of the sets, then what only cases name; findings in the order of ``Gap``.
+
+    ``not_compared``: requirements with a limit that are verified by a case whose criteria are not known before a run.
+    """
 
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
+    not_compared: tuple[str, ...] = ()
 
 
 def trace(plans: Sequence[Plan], results: Sequence[Mapping[str, Any]] = ()) -> Trace:
@@ -101,7 +105,13 @@ def trace(plans: Sequence[Plan], results: Sequence[Mapping[str, Any]] = ()) -> T
         for name, found in cases.items()
     ]
     order = list(Gap)
-    return Trace(tuple(rows), tuple(sorted(findings, key=lambda finding: order.index(finding.gap))))
+    not_compared = tuple(
+        name
+        for name, requirement in stated.items()
+        if stated_limit(requirement) and not all(case.criteria_are_known for _, case in cases[name])
+    )
+    ordered = sorted(findings, key=lambda finding: order.index(finding.gap))
+    return Trace(tuple(rows), tuple(ordered), not_compared)
 
 
 def stated_limit(requirement: Requirement) -> str:
@@ -150,7 +160,7 @@ def _limit_findings(requirement: Requirement, cases: Sequence[Case]) -> Iterator
         if limits_criterion(requirement, case, criterion)
     ]
     if requirement.quantity:
-        if cases and not matching:
+        if cases and not matching and all(case.criteria_are_known for case in cases):
             message = (
                 f"it limits {requirement.quantity[:60]!r}, a criterion that no case that verifies it has"
             )

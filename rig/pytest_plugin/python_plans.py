@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rig.definitions.python_tests import FIXTURES, TestFunction, header_of, sources_of, verified_by
 from rig.pytest_plugin.stash import (
     BENCH_FILE,
     PLANS,
     PYTHON_PROBLEMS,
+    SKIPPED_PLANS,
     WARNINGS,
     CaseError,
     VerdictFailure,
+    is_named,
     quarantined_by,
     session_of,
     tell_origin,
@@ -30,11 +33,9 @@ from rig.pytest_plugin.stash import (
 )
 
 if TYPE_CHECKING:
-    from rig.definitions.python_plan import TestFunction
     from rig.run.one_case import OneCase
     from rig.run.session import Session
 
-FIXTURES = ("rig_case", "bench", "unit", "pump", "balance", "clock", "record", "verify")
 FIXTURES_IN = "rig.pytest_plugin.fixtures"
 MOST_LETTERS = 500  # of a failed assertion
 
@@ -87,7 +88,7 @@ def _own_serial(item: pytest.Item) -> str | None:
 
 def python_case_id(item: pytest.Item) -> str:
     """The name of the case: function, class and parameters, without the unit."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", _test_name(item).replace("test_", "", 1)).strip("-.")[:64] or "test"
+    return TestFunction(_test_name(item)).case
 
 
 def _test_name(item: pytest.Item) -> str:
@@ -101,6 +102,7 @@ def _test_name(item: pytest.Item) -> str:
 
 def make_python_plans(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A plan of each Python file with cases; what a plan file could not say either becomes a problem, told later."""
+    from rig.bench.fitting import why_not_on
     from rig.definitions.check import check_plan_on_bench
     from rig.definitions.python_plan import python_plan
     from rig.errors import DefinitionError
@@ -111,36 +113,41 @@ def make_python_plans(config: pytest.Config, items: list[pytest.Item]) -> None:
             assert isinstance(item, pytest.Function)
             of_file.setdefault(item.path, []).append(item)
     for path, functions in of_file.items():
-        tests = {python_case_id(item): _test_function(item) for item in functions}
-        mark = functions[0].get_closest_marker("plan")
-        header = {} if mark is None else dict(mark.kwargs)
+        module = functions[0].getparent(pytest.Module)
+        assert module is not None
+        below = [
+            mark for item in functions for node, mark in item.iter_markers_with_node() if node is not module
+        ]
         try:
-            if mark is not None and mark.args:
-                raise DefinitionError(f"{path}: the mark 'plan' takes names only", hint='plan(id="...", ...)')
+            header = header_of(path, module.own_markers, below)
+            tests = {_test_name(item): _test_function(item) for item in functions}
             doc = functions[0].module.__doc__ or ""
-            plan = python_plan(path, header, doc, list(tests.values()), _sources(config, path))
-            config.stash[WARNINGS] += check_plan_on_bench(plan, config.stash[BENCH_FILE])
+            sources = sources_of(path, config.rootpath)
+            plan = python_plan(path, header, doc, list(tests.values()), sources)
+            if not is_named(config, path) and (lacks := why_not_on(plan, config.stash[BENCH_FILE])):
+                _leave_out(functions, "; ".join(lacks))
+            else:
+                config.stash[WARNINGS] += check_plan_on_bench(plan, config.stash[BENCH_FILE])
         except DefinitionError as error:
             config.stash[PYTHON_PROBLEMS].append(str(error))
         else:
             config.stash[PLANS][path] = plan
 
 
+def _leave_out(functions: list[pytest.Function], reason: str) -> None:
+    """Skip all of a file of a folder that this bench cannot carry out, and say why."""
+    item = functions[0]
+    item.config.stash[SKIPPED_PLANS].append(f"{item.path.name}: not on this bench: {reason}")
+    for item in functions:
+        item.add_marker(pytest.mark.rig_left_out)
+        item.add_marker(pytest.mark.skip(reason=f"not on this bench: {reason}"))
+
+
 def _test_function(item: pytest.Function) -> TestFunction:
-    from rig.definitions.python_plan import TestFunction
-
-    verifies = [str(name) for mark in reversed(list(item.iter_markers("verifies"))) for name in mark.args]
+    verifies = verified_by(item.path, reversed(list(item.iter_markers())))
+    _, line, _ = item.location  # from 0
     doc = item.obj.__doc__ or ""
-    return TestFunction(_test_name(item), python_case_id(item), doc, tuple(dict.fromkeys(verifies)))
-
-
-def _sources(config: pytest.Config, path: Path) -> dict[str, bytes]:
-    """The file and every conftest.py above it, by their names below pytest's root folder."""
-    root = config.rootpath
-    if not path.is_relative_to(root):
-        root = path.parent
-    above = [folder / "conftest.py" for folder in path.parents if folder.is_relative_to(root)]
-    return {file.relative_to(root).as_posix(): file.read_bytes() for file in (path, *above) if file.is_file()}
+    return TestFunction(_test_name(item), doc, verifies, None if line is None else line + 1)
 
 
 class RigCase:

@@ -127,6 +127,12 @@ def rig():
 
 
 @pytest.fixture(scope="session")
+def in_child():
+    """Python with any arguments in a folder."""
+    return child
+
+
+@pytest.fixture(scope="session")
 def simulated() -> Path:
     """The bench with three simulated pumps."""
     return SIMULATED

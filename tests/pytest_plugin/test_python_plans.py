@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rig.definitions.python_plan import TestFunction, python_plan
+from rig.definitions.python_plan import python_plan
+from rig.definitions.python_tests import TestFunction
 from rig.errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -270,7 +271,7 @@ def test_the_names_it_is_given_where_it_gives_none(tmp_path, session):
     ],
 )
 def test_a_mark_that_a_plan_file_could_not_have_is_refused(tmp_path, mark, says):
-    tests = [TestFunction("test_it", "it")]
+    tests = [TestFunction("test_it")]
     with pytest.raises(DefinitionError, match=re.escape(says)):
         python_plan(tmp_path / "test_marked.py", mark, "", tests, {"test_marked.py": b""})
 
