@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     explain(
         parser,
-        "Says of each case how long it takes, and which limits the bench can decide. Nothing is opened.",
+        "Says of each case how long it takes, and which limits the bench can decide. Nothing is opened, and a "
+        "Python plan is read, not run.",
         example="rig check test_plans/flow_accuracy.plan.toml --bench fixtures/simulated.bench.toml",
         status="0 no mistake (warnings do not count), 4 a mistake: where it is and what to do",
     )

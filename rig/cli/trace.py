@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     plans = load_plans(args.plans)
     if not any(plan.requirements for plan in plans):
-        hint = 'add to [plan]: requirements = "requirements.csv"'
+        hint = 'add to [plan], or to the mark of a Python plan: requirements = "requirements.csv"'
         raise DefinitionError("no plan names a requirement set", Where(str(args.plans[0])), hint)
     results = [_results(folder) for folder in args.run]
     plans = [with_criteria_found(plan, results) for plan in plans]
