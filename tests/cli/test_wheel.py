@@ -40,6 +40,7 @@ def installed(tmp_path_factory):
     def run(*command, cwd=folder / "home"):
         return subprocess.run(
             [folder / "env" / SCRIPTS / command[0], *command[1:]],
+            check=False,
             cwd=cwd,
             env=env,
             capture_output=True,
