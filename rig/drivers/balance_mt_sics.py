@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
-from functools import cache
 from typing import TypeVar
 
 from rig.clock import NS_PER_S
@@ -45,10 +43,9 @@ REFUSALS = {
     "+": "overload",
     "-": "underload, or the weighing pan is missing",
 }
-GRAMS = {"g": Decimal(1), "kg": Decimal(1000), "mg": Decimal("0.001")}
+POWERS = {"g": 0, "kg": 3, "mg": -3}  # of ten, to g
 
-WEIGHT = re.compile(r"([SD]) ([ \d.-]{10}) ([!-~]+)")
-VALUE = re.compile(r" *-?\d+(\.\d+)?")
+WEIGHT = re.compile(r"([SD]) (?=.{10} )( *-?\d+(?:\.(\d+))?) ([!-~]+)")  # the number fills ten characters
 TEXT = re.compile(r'A "([^"]*)"')
 COMMAND = re.compile(r'([AB]) (\d) "([^"]+)"')
 
@@ -75,18 +72,13 @@ def parse_weight(line: bytes, expected: str = "S") -> tuple[float, bool, float]:
     Raises DeviceError, ProtocolError (also for other units).
     """
     match = WEIGHT.fullmatch(parse_reply(line, expected))
-    if match is None or not VALUE.fullmatch(match[2]):
+    if match is None:
         raise ProtocolError("not a weight", received=line)
-    if match[3] not in GRAMS:
-        raise ProtocolError(f"weight in '{match[3]}': set the balance to g, mg or kg", received=line)
-    text = match[2].strip()
-    _, _, decimals = text.partition(".")
-    return float(Decimal(text) * GRAMS[match[3]]), match[1] == "S", _digit_g(len(decimals), match[3])
-
-
-@cache
-def _digit_g(decimals: int, unit: str) -> float:
-    return float(Decimal(1).scaleb(-decimals) * GRAMS[unit])
+    state, number, decimals, unit = match.groups("")
+    if unit not in POWERS:
+        raise ProtocolError(f"weight in '{unit}': set the balance to g, mg or kg", received=line)
+    power = POWERS[unit]
+    return float(f"{number}e{power}"), state == "S", float(f"1e{power - len(decimals)}")
 
 
 def parse_text(line: bytes, expected: str) -> str:

@@ -85,7 +85,7 @@ class BufferedLink(ABC):
         self._refuse_if_closed()
         while len(self._buffer) < DISCARD_LIMIT and (data := self._receive(0)):
             self._buffer += data
-        return self._take(len(self._buffer))
+        return self._take(len(self._buffer)) if self._buffer else b""
 
     def close(self) -> None:
         if not self._closed:
@@ -107,7 +107,7 @@ class BufferedLink(ABC):
         return late
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
+        taken = bytes(self._buffer) if count == len(self._buffer) else bytes(self._buffer[:count])
         del self._buffer[:count]
         return taken
 

@@ -49,15 +49,17 @@ class DescriptorLink(BufferedLink):
                 return b""
 
     def _send(self, data: bytes) -> None:
-        deadline_ns = self._clock.now_ns() + WRITE_WITHIN_NS
-        while data:
+        deadline_ns = 0  # until there is something to wait for
+        while True:
             try:
                 data = data[self._write_some(data) :]
-                continue
             except BlockingIOError:
                 pass
             except (OSError, ValueError) as error:
                 raise self._lost(str(error)) from error
+            if not data:
+                return
+            deadline_ns = deadline_ns or self._clock.now_ns() + WRITE_WITHIN_NS
             if not self._to_write.within(self._left_ns(deadline_ns)) and self._clock.now_ns() >= deadline_ns:
                 raise LinkTimeout(
                     "the line takes no bytes (handshake?)", address=self.address, sent=self._sent

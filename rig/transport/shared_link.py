@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from rig.errors import DefinitionError, LinkLost
 from rig.transport import WireSink
@@ -19,6 +20,7 @@ from rig.transport.buffered_link import BufferedLink
 
 LOOKED_AGAIN_AFTER_S = 0.1
 
+_GOES_ON = nullcontext()
 _lines: dict[str, _Line] = {}
 _lines_lock = threading.Lock()
 
@@ -29,11 +31,12 @@ class _Line:
     def __init__(self, open_line: Callable[[], BufferedLink], framing: Framing) -> None:
         self.link, self.framing = open_line(), framing
         self.lock = threading.RLock()
+        self.speaker: tuple[SharedLink, int] | None = None  # who began last, in which thread, and has not ended
         self.users = 0
         self._open_line = open_line
         self._depth = 0  # of exchanges within each other
 
-    def begin(self, sink: WireSink) -> None:
+    def begin(self, share: SharedLink, sink: WireSink) -> None:
         """An exchange begins, by who holds the lock. Raises LinkLost when the line was lost and is not there again."""
         if self.link.lost and not self._depth:
             self.link.close()
@@ -41,9 +44,11 @@ class _Line:
             self.link.note = f"{self.link.note}; was lost and opened again".removeprefix("; ")
         self.link.sink = sink
         self._depth += 1
+        self.speaker = (share, threading.get_ident())
 
     def end(self) -> None:
         self._depth -= 1
+        self.speaker = None
 
 
 def share(
@@ -90,7 +95,7 @@ class SharedLink:
         while not self._line.lock.acquire(timeout=LOOKED_AGAIN_AFTER_S):
             self._line.link.alive()  # others speak; a line that is dead keeps each of them for seconds
         try:
-            self._line.begin(self._sink)
+            self._line.begin(self, self._sink)
         except BaseException:
             self._line.lock.release()
             raise
@@ -100,20 +105,24 @@ class SharedLink:
         self._line.lock.release()
 
     def write(self, data: bytes) -> None:
-        with self:
+        with self._within():
             self._line.link.write(data)
 
     def read_until(self, terminator: bytes, deadline_ns: int, limit: int = 4096) -> bytes:
-        with self:
+        with self._within():
             return self._line.link.read_until(terminator, deadline_ns, limit)
 
     def read_exactly(self, count: int, deadline_ns: int) -> bytes:
-        with self:
+        with self._within():
             return self._line.link.read_exactly(count, deadline_ns)
 
     def discard_input(self) -> bytes:
-        with self:
+        with self._within():
             return self._line.link.discard_input()
+
+    def _within(self) -> AbstractContextManager[None]:
+        """An exchange of this thread: the one it is in already, or one of its own."""
+        return _GOES_ON if self._line.speaker == (self, threading.get_ident()) else self
 
     def close(self) -> None:
         with _lines_lock:
