@@ -65,14 +65,14 @@ def measure(rounds: int, tiny: bool) -> list[Finding]:
         seen = followed(plan, bench)
     end = max(size for size, _ in seen)
     carried_out = [(size, mb) for size, mb in seen if 0 < size < 0.97 * end] or seen
-    at_quarter = max(mb for size, mb in carried_out if size <= 0.3 * end)
-    at_end = max(mb for _, mb in carried_out)
+    thirds = [max(mb for size, mb in carried_out if size <= part * end) for part in (0.34, 0.67, 1)]
     peak = max(mb for _, mb in seen)
-    grown = at_end - at_quarter
+    grown = thirds[-1] - thirds[0]
     return [
         Finding(
-            f"memory of a run of {days:g} days on {channels} channels, from a quarter of it to its end",
-            f"{at_quarter:.0f} MB, then {at_end:.0f} MB", f"{peak:.0f} MB when the whole record is judged at the end",
+            f"memory of a run of {days:g} days on {channels} channels, after a third, two thirds, and at its end",
+            ", ".join(f"{mb:.0f}" for mb in thirds) + " MB",
+            f"{peak:.0f} MB when the whole record is judged at the end",
             f"grows by {grown:.1f} MB", "flat", grown <= GROWS_MB,
         )
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rig.capabilities import RefreshedPump, UnitUnderTest
@@ -104,7 +105,7 @@ class Watch:
         self.weigh_blank(case)
 
     def weigh_blank(self, case: WeighedCase, since_ns: int | None = None) -> None:
-        """What evaporates, the line closed if the case has a valve for that; ``since_ns`` as of :meth:`weigh_for`."""
+        """What evaporates, the line closed if the case has a valve for that; ``since_ns`` as of :meth:`weighings`."""
         close_line(self.unit, case, True)
         self.weigh_for(case.blank_s, case.blank_every_s, since_ns)
         close_line(self.unit, case, False)
@@ -154,23 +155,28 @@ class Watch:
         """Wait for ``duration_s`` without weighing, watching flow sensor and pump."""
         self.rest_until(self.clock.now_ns() + ns_from_s(duration_s))
 
-    def weigh_for(self, duration_s: float, every_s: float, since_ns: int | None = None) -> list[MassReading]:
+    def weigh_for(self, duration_s: float, every_s: float, since_ns: int | None = None) -> None:
+        """Carry out :meth:`weighings`. No reading is kept but in the record: a case may last for months."""
+        for _ in self.weighings(duration_s, every_s, since_ns):
+            pass
+
+    def weighings(
+        self, duration_s: float, every_s: float, since_ns: int | None = None
+    ) -> Iterator[MassReading]:
         """Weigh at once and then every ``every_s`` up to and including the end: ``duration_s/every_s + 1`` readings.
 
         Instants are counted from the beginning, so that lateness of one reading does not shift the next. A step that
         began at ``since_ns`` and was interrupted goes on at the next of its instants.
         """
         start_ns = self.clock.now_ns() if since_ns is None else since_ns
-        weighed = []
         for index in range(round(duration_s / every_s) + 1):
             at_ns = start_ns + ns_from_s(index * every_s)
             if since_ns is not None and at_ns < self.clock.now_ns():
                 continue
             self.rest_until(at_ns)
-            weighed.append(self.weigh())
+            yield self.weigh()
         self.drain_flow()
         self.ask_pump()
-        return weighed
 
     def rest_until(self, t_ns: int) -> None:
         """As :meth:`rest`, until an instant of the clock."""

@@ -201,7 +201,7 @@ class Record:
             watch.rest(duration_s)
             watch.ask_pump()
         else:
-            weighed = watch.weigh_for(duration_s, parse(weigh_every, "duration"))
+            weighed = list(watch.weighings(duration_s, parse(weigh_every, "duration")))
         watch.end()
         return weighed
 

@@ -46,19 +46,23 @@ class Pan:
 
 
 class ZeroDrift:
-    """A random walk with standard deviation ``sd_24h_g`` after 24 h, whoever looks at it and when."""
+    """A random walk with standard deviation ``sd_24h_g`` after 24 h, whoever looks at it how often; time goes on."""
 
     def __init__(self, sd_24h_g: float, random: np.random.Generator) -> None:
         self.sd_24h_g, self._random = sd_24h_g, random
         self._walk = np.zeros(1)  # in steps of sd 1, each DRIFT_STEP_S
+        self._first = 0  # number of its first step; those before are past
 
     def at_g(self, t_ns: int) -> float:
         position = t_ns / (DRIFT_STEP_S * NS_PER_S)
         step = int(position)
-        while step + 1 >= len(self._walk):
+        while step + 1 >= self._first + len(self._walk):
             walk = self._walk[-1] + np.cumsum(self._random.standard_normal(1440))
-            self._walk = np.concatenate((self._walk, walk))
-        here, there = self._walk[step], self._walk[step + 1]
+            self._first, self._walk = (
+                self._first + len(self._walk) - 1,
+                np.concatenate((self._walk[-1:], walk)),
+            )
+        here, there = self._walk[step - self._first], self._walk[step + 1 - self._first]
         size = self.sd_24h_g * math.sqrt(DRIFT_STEP_S / DAY_S)
         return float(size * (here + (there - here) * (position - step)))
 
