@@ -337,7 +337,9 @@ class FluidPath:
         t = np.atleast_1d(np.asarray(t_ns, dtype=np.int64))
         if not len(t):
             return np.zeros(0)
-        earliest_ns, latest_ns = int(t.min()), int(t.max())
+        earliest_ns = latest_ns = int(t[0])
+        if len(t) > 1:
+            earliest_ns, latest_ns = int(t.min()), int(t.max())
         self._run_dry(latest_ns)
         first = max(bisect.bisect_right(self._starts, earliest_ns) - 1, 0)
         last = max(bisect.bisect_right(self._starts, latest_ns) - 1, 0)
