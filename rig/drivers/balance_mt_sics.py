@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from rig.clock import NS_PER_S
@@ -78,7 +79,12 @@ def parse_weight(line: bytes, expected: str = "S") -> tuple[float, bool, float]:
     if unit not in POWERS:
         raise ProtocolError(f"weight in '{unit}': set the balance to g, mg or kg", received=line)
     power = POWERS[unit]
-    return float(f"{number}e{power}"), state == "S", float(f"1e{power - len(decimals)}")
+    return float(f"{number}e{power}"), state == "S", _power_of_ten(power - len(decimals))
+
+
+@cache
+def _power_of_ten(power: int) -> float:
+    return float(f"1e{power}")
 
 
 def parse_text(line: bytes, expected: str) -> str:

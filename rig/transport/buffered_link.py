@@ -25,7 +25,7 @@ class BufferedLink(ABC):
         self.note = ""
         self.lost = False  # whether the port went away; it does not come back by itself
         self.sink = sink
-        self._clock = clock
+        self._clock, self.now_ns = clock, clock.now_ns
         self._buffer = bytearray()
         self._sent = b""  # last written, for messages
         self._closed = False
@@ -41,9 +41,6 @@ class BufferedLink(ABC):
     @abstractmethod
     def _release(self) -> None:
         """Give the port back; may raise OSError."""
-
-    def now_ns(self) -> int:
-        return self._clock.now_ns()
 
     def alive(self) -> None:
         """Whoever waits for this line is at work."""

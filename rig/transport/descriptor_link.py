@@ -5,14 +5,16 @@ from __future__ import annotations
 import select
 import sys
 from abc import abstractmethod
+from collections.abc import Callable
 
-from rig.clock import Clock, s_from_ns
+from rig.clock import Clock
 from rig.errors import LinkTimeout
 from rig.transport import WireSink
 from rig.transport.buffered_link import SLICE_NS, WRITE_WITHIN_NS, BufferedLink
 
 READ_SIZE = 4096
 NS_PER_MS = 1_000_000
+POLLS_ANY_DEVICE: bool = sys.platform == "linux"
 
 
 class DescriptorLink(BufferedLink):
@@ -21,8 +23,8 @@ class DescriptorLink(BufferedLink):
     def __init__(self, address: str, clock: Clock, sink: WireSink, descriptor: int) -> None:
         super().__init__(address, clock, sink)
         self._descriptor = descriptor
-        self._to_read = _Watch(descriptor, to_write=False)
-        self._to_write = _Watch(descriptor, to_write=True)
+        self._to_read = _ready(descriptor, to_write=False)
+        self._to_write = _ready(descriptor, to_write=True)
 
     @abstractmethod
     def _read_some(self) -> bytes:
@@ -35,7 +37,7 @@ class DescriptorLink(BufferedLink):
     def _receive(self, deadline_ns: int) -> bytes:
         while True:
             try:
-                if self._to_read.within(self._left_ns(deadline_ns)):
+                if self._to_read(self._left_ms(deadline_ns)):
                     data = self._read_some()
                     if not data:
                         raise self._lost("the other end has closed it")
@@ -60,30 +62,27 @@ class DescriptorLink(BufferedLink):
             if not data:
                 return
             deadline_ns = deadline_ns or self._clock.now_ns() + WRITE_WITHIN_NS
-            if not self._to_write.within(self._left_ns(deadline_ns)) and self._clock.now_ns() >= deadline_ns:
+            if not self._to_write(self._left_ms(deadline_ns)) and self._clock.now_ns() >= deadline_ns:
                 raise LinkTimeout(
                     "the line takes no bytes (handshake?)", address=self.address, sent=self._sent
                 )
 
-    def _left_ns(self, deadline_ns: int) -> int:
+    def _left_ms(self, deadline_ns: int) -> float:
         """How long to wait now: 0 when the deadline is past."""
-        return min(SLICE_NS, max(0, deadline_ns - self._clock.now_ns())) if deadline_ns else 0
+        return min(SLICE_NS, max(0, deadline_ns - self._clock.now_ns())) / NS_PER_MS if deadline_ns else 0
 
 
-class _Watch:
-    """Waits for a descriptor to be ready, or broken: then the next read or write tells how."""
+def _ready(descriptor: int, *, to_write: bool) -> Callable[[float], object]:
+    """Tells, within so many ms, whether a descriptor is ready, or broken: then the next read or write tells how."""
+    if POLLS_ANY_DEVICE:
+        watch = select.poll()
+        watch.register(descriptor, select.POLLOUT if to_write else select.POLLIN)
+        return watch.poll
 
-    def __init__(self, descriptor: int, *, to_write: bool) -> None:
-        self._descriptor, self._to_write = descriptor, to_write
-        self._poll: select.poll | None = None
-        if sys.platform == "linux":  # not for every device elsewhere
-            self._poll = select.poll()
-            self._poll.register(descriptor, select.POLLOUT if to_write else select.POLLIN)
-
-    def within(self, wait_ns: int) -> bool:
-        if self._poll is not None:
-            return bool(self._poll.poll(wait_ns / NS_PER_MS))
-        watched = [self._descriptor]
-        read, write = ([], watched) if self._to_write else (watched, [])
-        readable, writable, _ = select.select(read, write, [], s_from_ns(wait_ns))
+    def selected(within_ms: float) -> bool:
+        watched = [descriptor]
+        read, write = ([], watched) if to_write else (watched, [])
+        readable, writable, _ = select.select(read, write, [], within_ms / 1000)
         return bool(readable or writable)
+
+    return selected

@@ -31,7 +31,7 @@ class _Line:
     def __init__(self, open_line: Callable[[], BufferedLink], framing: Framing) -> None:
         self.link, self.framing = open_line(), framing
         self.lock = threading.RLock()
-        self.speaker: tuple[SharedLink, int] | None = None  # who began last, in which thread, and has not ended
+        self.speaker: tuple[SharedLink, int] | None = None  # whose exchange goes on, in which thread
         self.users = 0
         self._open_line = open_line
         self._depth = 0  # of exchanges within each other
@@ -77,14 +77,12 @@ class SharedLink:
     def __init__(self, key: str, line: _Line, address: str, sink: WireSink) -> None:
         self.address = address
         self._key, self._line, self._sink = key, line, sink
+        self.now_ns = line.link.now_ns  # the clock is the same when the line is opened again
         self._closed = False
 
     @property
     def note(self) -> str:
         return self._line.link.note
-
-    def now_ns(self) -> int:
-        return self._line.link.now_ns()
 
     def alone(self) -> SharedLink:
         return self
