@@ -33,9 +33,10 @@ FixtureLevel = Mapping[str, Fixture]  # of one class, module or conftest.py
 
 @dataclass(frozen=True)
 class Reached:
-    """What a test comes to: ``unknown``: names that are not in these files, ``with_parameters``: that make cases."""
+    """What a test comes to: ``names`` of all; ``unknown``: not in these files; ``with_parameters``: that make cases."""
 
     is_case: bool
+    names: frozenset[str]
     unknown: tuple[str, ...]
     with_parameters: tuple[Fixture, ...]
 
@@ -78,9 +79,11 @@ def reached(asked: Iterable[str], levels: Sequence[FixtureLevel], given: set[str
     is_case = False
     while to_look_up:
         name, inmost = to_look_up.pop(0)
-        if name in given or (name, inmost) in seen:
+        if (name, inmost) in seen:
             continue
         seen.add((name, inmost))
+        if name in given:
+            continue
         depth = next((depth for depth in range(inmost, len(levels)) if name in levels[depth]), None)
         if depth is not None:
             fixture = levels[depth][name]
@@ -90,7 +93,7 @@ def reached(asked: Iterable[str], levels: Sequence[FixtureLevel], given: set[str
             is_case = True
         elif name not in PYTEST_OWN:
             unknown[name] = None
-    return Reached(is_case, tuple(unknown), tuple(with_parameters))
+    return Reached(is_case, frozenset(name for name, _ in seen), tuple(unknown), tuple(with_parameters))
 
 
 def _fixture(node: Function, decorator: ast.expr, text: PythonText, in_class: bool) -> Fixture:

@@ -135,7 +135,7 @@ def _of_value(node: ast.expr, argname: str, index: int, text: PythonText) -> str
 def _told(value: object) -> str:
     """A value as pytest writes it into a name: letters that are not ASCII as Python escapes them."""
     if isinstance(value, bytes):
-        value = value.decode("latin-1")
+        return _told(value.decode("latin-1")).replace(r"\\", "\\")
     return value.encode("unicode_escape").decode("ascii") if isinstance(value, str) else str(value)
 
 

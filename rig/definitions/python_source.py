@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,8 @@ PYTEST_FILES = {  # where pytest is configured, and what such a file then has in
 }
 MAKING_CASES = ("pytest_generate_tests", "pytest_make_parametrize_id")
 PLAIN = "a test is written out at the top of its file or in a class without another above it"
+ASK_FOR_A_UNIT = "ask for 'unit' beside it, or keep tests that are no cases in a file of their own"
+NEARLY_THE_SAME = 0.75  # a name more like one of the rig's is a slip; 'benchmark' is not one for 'bench'
 OTHERWISE = "give anything else another name"
 NO_FUNCTIONS = (
     ast.Constant,
@@ -67,8 +71,9 @@ def load_python_plan(path: Path) -> Plan:
     Raises DefinitionError with every problem found, and for what cannot be known without running it.
     """
     text = PythonText(path, read_user_file(path, LARGEST_FILE, "is it a plan?"))
-    root = _root_of(path.absolute())
-    sources = sources_of(path.absolute(), root)
+    in_full = Path(os.path.abspath(path))  # noqa: PTH100  # as pytest: without '..', through no link
+    root = _root_of(in_full)
+    sources = sources_of(in_full, root)
     conftests = [PythonText(root / name, content) for name, content in list(sources.items())[1:]]
     reading = _Reading(text)
     reading.read(conftests)
@@ -132,13 +137,13 @@ class _Reading:
         first_on: dict[str, int] = {}
         for statement in body:
             with self._problem_by_problem():
-                if isinstance(statement, FUNCTIONS) and self._is_test(statement):
+                if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
                     self._check_once(statement, first_on)
-                    self._test(statement, around)
-                elif isinstance(statement, ast.ClassDef) and statement.name.startswith("Test"):
-                    self._check_once(statement, first_on)
-                    self._class(statement, around)
-                elif not isinstance(statement, (*FUNCTIONS, ast.ClassDef)) and not _is_main(statement):
+                    if isinstance(statement, ast.ClassDef):
+                        self._class(statement, around)
+                    elif self._is_test(statement):
+                        self._test(statement, around)
+                elif not _is_main(statement):
                     self._refuse_hidden_tests(statement)
 
     def _is_test(self, node: Function) -> bool:
@@ -147,15 +152,16 @@ class _Reading:
     def _check_once(self, node: ast.ClassDef | Function, first_on: dict[str, int]) -> None:
         """Python keeps the last of one name: the first would never be carried out, and nobody told."""
         first = first_on.setdefault(node.name, node.lineno)
-        if first != node.lineno:
+        if first != node.lineno and node.name.startswith(("test", "Test")):
             message = f"'{node.name}' stands on line {first} too, and that one would never be carried out"
             raise DefinitionError(message, self.text.where(node), "give each test its own name")
 
     def _class(self, node: ast.ClassDef, around: _Around) -> None:
         own = {statement.name for statement in node.body if isinstance(statement, FUNCTIONS)}
         flags = dict(pair for statement in node.body for pair in assigned(statement))
-        if own & {"__init__", "__new__"} or _is_literal(flags.get("__test__"), False):
-            return  # pytest leaves such a class alone
+        is_left_alone = own & {"__init__", "__new__"} or _is_literal(flags.get("__test__"), False)
+        if is_left_alone or not node.name.startswith("Test"):
+            return  # pytest leaves it alone
         if any(self.text.dotted(parent) != "object" for parent in node.bases) or node.keywords:
             message = f"which tests '{node.name}' inherits cannot be read"
             raise DefinitionError(message, self.text.where(node), PLAIN)
@@ -191,25 +197,28 @@ class _Reading:
             asked, around.levels, {name for each in parameters if each.direct for name in each.names}
         )
         named = {name for each in parameters for name in each.names}
+        if found.is_case and (unused := sorted(named - found.names)):
+            message = f"'{node.name}' has no argument '{unused[0]}', which parametrize gives a value"
+            raise DefinitionError(message, self.text.where(node), did_you_mean(unused[0], found.names))
         for fixture in found.with_parameters:
             if found.is_case and fixture.name not in named:
                 message = f"the fixture '{fixture.name}' has params, which make cases that are not read"
                 raise DefinitionError(message, fixture.where, "parametrize the test functions instead")
-        if not found.is_case and found.unknown:
-            name = found.unknown[0]
+        for name in found.unknown:
             message = f"the fixture '{name}' is neither in this file nor in a conftest.py above it"
-            hint = did_you_mean(name, FIXTURES) or (
-                f"so '{node.name}' may be a case or not: ask for 'unit' beside it, "
-                "or keep tests that are no cases in a file of their own"
-            )
-            raise DefinitionError(message, self.text.where(node), hint)
+            if get_close_matches(name, FIXTURES, 1, NEARLY_THE_SAME):
+                raise DefinitionError(message, self.text.where(node), did_you_mean(name, FIXTURES))
+            if not found.is_case:
+                hint = f"so '{node.name}' may be a case or not: {ASK_FOR_A_UNIT}"
+                raise DefinitionError(message, self.text.where(node), hint)
         return found.is_case
 
     def _refuse_slips(self, marks: Iterable[TextMark]) -> None:
         for mark in marks:
             if near := misspelt(mark.name):
                 where = Where(str(self.text.path), line=mark.line)
-                raise DefinitionError(f"there is no mark '{mark.name}'", where, near)
+                message = f"the rig knows no mark '{mark.name}'"
+                raise DefinitionError(message, where, f"{near} one of your own needs a name less like it")
 
     def _refuse_hidden_tests(self, statement: ast.stmt) -> None:
         """Tests that come from elsewhere, or are there or not."""
@@ -219,6 +228,8 @@ class _Reading:
                 raise DefinitionError(message, self.text.where(statement), f"{PLAIN}; {OTHERWISE}")
         for inside in ast.walk(statement):
             names = [inside.name] if isinstance(inside, (*FUNCTIONS, ast.ClassDef)) else []
+            if isinstance(inside, ast.Attribute) and not isinstance(inside.ctx, ast.Load):
+                names = [self.text.dotted(inside.value)]  # so marks are set, too
             if isinstance(inside, ast.ImportFrom):
                 names = [alias.asname or alias.name for alias in inside.names]
             if "*" in names:

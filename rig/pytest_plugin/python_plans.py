@@ -96,7 +96,8 @@ def _test_name(item: pytest.Item) -> str:
     name = item.originalname if item.cls is None else f"{item.cls.__name__}.{item.originalname}"
     parameters = item.name[len(item.originalname) + 1 : -1]
     if (serial := _own_serial(item)) is not None:
-        parameters = re.sub(rf"(^|-){re.escape(serial)}(?=-|$)", "", parameters, count=1).strip("-")
+        own = re.escape(serial)
+        parameters = re.sub(rf"^{own}(-|$)|-{own}(?=-|$)", "", parameters, count=1)
     return f"{name}[{parameters}]" if parameters else name
 
 

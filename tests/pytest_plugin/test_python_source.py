@@ -71,6 +71,11 @@ def test_computed_but_named(balance, thing):
     pass
 
 
+@mark.parametrize("negative", [-1, b"\\x00\\\\ids", "-"])
+def test_signs(pump, negative):
+    pass
+
+
 @mark.parametrize("d", [{"k": 1}, [sys], {2}, ...])
 def test_displays(pump, d):
     pass
