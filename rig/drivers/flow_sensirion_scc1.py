@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -33,7 +34,7 @@ T = TypeVar("T")
 REPLY_WITHIN_NS = NS_PER_S
 LIQUIDS = {"water": 0x3608, "isopropanol": 0x3615}  # measure command of each calibration
 SF06 = 3  # sensor type with signals flow, temperature, flags
-SAMPLE_BYTES = 6
+SAMPLE_BYTES, WORDS = 6, np.dtype(">i2")
 
 UNITS = {0x0843: "nl/min", 0x0844: "ul/min", 0x0845: "ml/min", 0x0854: "ul/h"}
 PRODUCTS = {  # product number without its last two digits
@@ -48,11 +49,15 @@ PRODUCTS = {  # product number without its last two digits
 
 def parse_numbers(form: str, data: bytes) -> tuple[int, ...]:
     """Big-endian integers as ``struct`` spells them, filling ``data`` exactly. Raises ProtocolError."""
-    if len(data) != struct.calcsize(f">{form}"):
-        raise ProtocolError(
-            f"{len(data)} bytes of data instead of {struct.calcsize(f'>{form}')}", received=data
-        )
-    return struct.unpack(f">{form}", data)
+    numbers = _numbers(form)
+    if len(data) != numbers.size:
+        raise ProtocolError(f"{len(data)} bytes of data instead of {numbers.size}", received=data)
+    return numbers.unpack(data)
+
+
+@cache
+def _numbers(form: str) -> struct.Struct:
+    return struct.Struct(f">{form}")
 
 
 def parse_text(data: bytes) -> str:
@@ -107,7 +112,7 @@ def parse_page(data: bytes) -> Page:
     lost_bytes, remaining, signals = parse_numbers("IHH", data[:8])
     if signals != 3 or (len(data) - 8) % SAMPLE_BYTES or (remaining and len(data) == 8):
         raise ProtocolError("not a page of flow, temperature and flags", received=data)
-    samples = np.frombuffer(data, ">i2", offset=8).reshape(-1, 3).astype(np.int16)
+    samples = np.frombuffer(data, WORDS, offset=8).reshape(-1, 3).astype(np.int16)
     return Page(-(-lost_bytes // SAMPLE_BYTES), samples, remaining)
 
 

@@ -47,12 +47,14 @@ def format_frame(address: int, command: int, data: bytes = b"") -> bytes:
 
 def unstuff(stuffed: bytes) -> bytes:
     """The content between the flags. Raises ValueError for bytes that stuffing never gives."""
-    if any(byte in stuffed for byte in STUFFED if byte != ESCAPE):
+    if FLAG in stuffed or 0x11 in stuffed or 0x13 in stuffed:
         raise ValueError("stuffing is wrong")
-    first, *escaped = stuffed.split(bytes((ESCAPE,)))
-    if not all(part and part[0] ^ 0x20 in STUFFED for part in escaped):
-        raise ValueError("stuffing is wrong")
-    return first + b"".join(bytes((part[0] ^ 0x20,)) + part[1:] for part in escaped)
+    content, *escaped = stuffed.split(bytes((ESCAPE,)))
+    for part in escaped:
+        if not part or part[0] ^ 0x20 not in STUFFED:
+            raise ValueError("stuffing is wrong")
+        content += bytes((part[0] ^ 0x20,)) + part[1:]
+    return content
 
 
 def parse_frame(frame: bytes, address: int, command: int) -> bytes:

@@ -46,7 +46,7 @@ class WireLog:
     def __call__(self, t_ns: int, direction: Direction, data: bytes) -> None:
         if self._descriptor is None:
             return
-        spelled = _spelled_before(data) if len(data) <= SHORT else shown(data)
+        spelled = _spelled_before(bytes(data)) if len(data) <= SHORT else shown(data)
         line = b"%d %s %s\n" % (t_ns, direction.encode(), spelled)
         try:
             write_all(self._descriptor, line, self._spare)
