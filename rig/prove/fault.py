@@ -26,8 +26,9 @@ class Fault:
     ``sizes`` rise: what is caught at one is expected to be caught at all above it. ``breaks``: the criteria, as
     "procedure.quantity" or "quantity", that a large one of a pump must not leave at PASS; a plan with none of them is
     not about it. ``in_cases``: the cases in which it shows; ``later``: it begins in the middle of the longest delivery
-    of the plan, else it is there from the start. ``fits``: whether this simulated unit can have it. Of an instrument:
-    ``role``, and ``hides``, faults of a pump that it could hide, of which one is tried together with it.
+    of the plan (once more in that of a case with a requirement that nothing has proven), else it is there from the
+    start. ``fits``: whether this simulated unit can have it. Of an instrument: ``role``, and ``hides``, faults of a
+    pump that it could hide, of which one is tried together with it.
     """
 
     name: str

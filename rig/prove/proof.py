@@ -23,12 +23,14 @@ class Proven:
 
     ``judged``: quantities that it breaks and that the plan judges. ``hidden``: its largest size that was not caught,
     tried together with a fault of the pump that it could hide, and which it must not make pass; None if not tried.
+    ``again``: its largest size, beginning in another case, for a requirement of that case that nothing else had proven.
     """
 
     fault: Fault
     judged: frozenset[str] = frozenset()
     tried: tuple[Tried, ...] = ()
     hidden: Tried | None = None
+    again: tuple[Tried, ...] = ()
 
     @property
     def smallest(self) -> Tried | None:
@@ -40,7 +42,7 @@ class Proven:
         """What is wrong, in words, if a fault that flips a verdict was not caught; else ""."""
         if self.hidden is not None and not self.hidden.is_caught:
             return "it hides a fault of the pump"
-        if overlooked := [tried.overlooked for tried in self.tried if tried.overlooked]:
+        if overlooked := [tried.overlooked for tried in (*self.tried, *self.again) if tried.overlooked]:
             return overlooked[0]
         is_weighed = self.judged <= DELIVERY and bool(self.judged & set(PORTIONS))
         if self.tried and self.smallest is None and self.fault.of == "pump" and not is_weighed:
@@ -102,7 +104,7 @@ class Proof:
         for each in self.proven:
             failed = {
                 (missed.case, missed.criterion)
-                for tried in each.tried
+                for tried in (*each.tried, *each.again)
                 for missed in tried.missed
                 if missed.verdict == "FAIL"
             }

@@ -15,7 +15,7 @@ from rig.definitions.plan_file import load_plan
 from rig.errors import DefinitionError
 from rig.prove.fault import Fault
 from rig.prove.faults import about, fitting
-from rig.prove.proof import Proof, Proven, judged_by
+from rig.prove.proof import Proof, Proven, judged_by, verifying
 from rig.prove.trying import Trial, Tried
 from rig.sim.build import simulate
 
@@ -97,7 +97,15 @@ def prove(
         hiding = {name: pool.submit(_both, *work, *both) for name, both in _that_could_hide(found)}
         for name, pair in hiding.items():
             found[name] = replace(found[name], hidden=pair.result())
-    return Proof(plan, bench, healthy.tried, tuple(found.values()), not only)
+        proof = Proof(plan, bench, healthy.tried, tuple(found.values()), not only)
+        once_more = [
+            (name, pool.submit(_largest, plan_path, bench_path, healthy.moments_ns[case], name))
+            for name, case in that_could_prove_more(proof)
+            if healthy.moments_ns.get(case, healthy.moment_ns) != healthy.moment_ns
+        ]
+        for name, largest in once_more:
+            found[name] = replace(found[name], again=(*found[name].again, largest.result()))
+    return replace(proof, proven=tuple(found.values()))
 
 
 def _that_could_hide(found: dict[str, Proven]) -> Iterator[tuple[str, list[tuple[str, float]]]]:
@@ -111,6 +119,16 @@ def _that_could_hide(found: dict[str, Proven]) -> Iterator[tuple[str, list[tuple
             yield name, [(name, borne[-1]), (others[0].name, others[0].sizes[-1])]
 
 
+def that_could_prove_more(proof: Proof) -> Iterator[tuple[str, str]]:
+    """Where a requirement has no fault yet that was caught: faults that begin later, and the case that verifies it."""
+    for requirement in proof.covered if proof.is_whole else ():
+        cases = dict.fromkeys(case.id for case, _ in verifying(proof.plan, requirement.id))
+        for case in cases if not requirement.caught else ():
+            for each in proof.proven:
+                if each.tried and each.fault.later and each.fault.name in requirement.not_caught:
+                    yield each.fault.name, case
+
+
 # In child processes: faults hold functions, which do not travel; names do.
 
 
@@ -121,6 +139,12 @@ def _named(bench: BenchFile, name: str) -> Fault:
 def _smallest_caught(plan_path: Path, bench_path: Path, moment_ns: int, name: str) -> tuple[Tried, ...]:
     plan, bench = load_plan(plan_path), load_bench(bench_path)
     return smallest_caught(Trial(plan, bench), _named(bench, name), moment_ns)
+
+
+def _largest(plan_path: Path, bench_path: Path, moment_ns: int, name: str) -> Tried:
+    plan, bench = load_plan(plan_path), load_bench(bench_path)
+    fault = _named(bench, name)
+    return Trial(plan, bench).injured([(fault, fault.sizes[-1])], moment_ns, plan.cases, whole=True)
 
 
 def _both(plan_path: Path, bench_path: Path, moment_ns: int, *injured: tuple[str, float]) -> Tried:

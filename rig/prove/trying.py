@@ -71,10 +71,13 @@ class Tried:
 
 @dataclass(frozen=True)
 class Healthy:
-    """The plan on a unit without a fault. ``moment_ns``: the middle of its longest delivery."""
+    """The plan on a unit without a fault. ``moments_ns``: the middle of the longest delivery of each case that has one;
+    ``moment_ns``: of the whole plan.
+    """
 
     tried: Tried
     moment_ns: int
+    moments_ns: dict[str, int]
 
 
 class Trial:
@@ -86,12 +89,15 @@ class Trial:
 
     def healthy(self) -> Healthy:
         """As the bench file says it is: it has to pass, or nothing is proven."""
-        clock, moment_ns = VirtualClock(), [0]
+        longest: dict[str, tuple[int, int]] = {}
 
         def seen(record: RunRecord, fluid: FluidPath, began_ns: int) -> None:
-            moment_ns[0] = _middle_of_the_longest_delivery(record, fluid, began_ns)
+            longest.update(_longest_deliveries(record, fluid, began_ns))
 
-        return Healthy(self._carry_out(clock, (), 0, self.plan.cases, seen), moment_ns[0])
+        tried = self._carry_out(VirtualClock(), (), 0, self.plan.cases, seen)
+        moments_ns = {case: (start_ns + end_ns) // 2 for case, (start_ns, end_ns) in longest.items()}
+        longest_case = max(longest, key=lambda case: longest[case][1] - longest[case][0], default="")
+        return Healthy(tried, moments_ns.get(longest_case, 0), moments_ns)
 
     def injured(
         self, faults: Sequence[Injured], moment_ns: int, cases: Sequence[Case], *, whole: bool
@@ -146,17 +152,19 @@ def _missed(results: Sequence[dict[str, Any]]) -> tuple[Missed, ...]:
     )
 
 
-def _middle_of_the_longest_delivery(record: RunRecord, fluid: FluidPath, began_ns: int) -> int:
-    """Of all steps of the run in which anything left the tube, on the clock of the world."""
-    spans = [
-        (began_ns + step.start_ns, began_ns + step.end_ns)
-        for data in record.cases
-        for step in data.steps
-        if step.end_ns > step.start_ns
-    ]
-    delivering = [span for span in spans if float(fluid.delivered_nl(span) @ [-1.0, 1.0]) > 1.0]
-    start_ns, end_ns = max(delivering, key=lambda span: span[1] - span[0], default=(0, 0))
-    return (start_ns + end_ns) // 2
+def _longest_deliveries(
+    record: RunRecord, fluid: FluidPath, began_ns: int
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The longest step of each case in which anything left the tube, on the clock of the world."""
+    for data in record.cases:
+        spans = [
+            (began_ns + step.start_ns, began_ns + step.end_ns)
+            for step in data.steps
+            if step.end_ns > step.start_ns
+        ]
+        delivering = [span for span in spans if float(fluid.delivered_nl(span) @ [-1.0, 1.0]) > 1.0]
+        if delivering:
+            yield data.case, max(delivering, key=lambda span: span[1] - span[0])
 
 
 def _outside(

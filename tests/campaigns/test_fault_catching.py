@@ -141,9 +141,10 @@ Each plan is carried out in virtual time on a healthy simulated unit, then with 
 what arrived in the vessel lay *inside the limits*; if not, or if it breaks what is no matter of volume, it *escaped*.
 A fault of an instrument may be *borne*; the largest that is borne is tried again together with a fault of the pump that
 it could hide. What lies between the smallest size caught and the one tried below it is not known. What a plan judges
-nothing of is not tried.
+nothing of is not tried. What happens once, a stall or a reset, happens in the middle of the plan's longest delivery.
 
-By requirement: faults of the pump that made a criterion *for that requirement* FAIL.
+By requirement: faults of the pump that made a criterion *for that requirement* FAIL. Where none did, what happens once
+is tried again in the middle of a case that verifies it.
 
 | plan, revision | bench | healthy | faults of the pump caught | inside the limits | escaped | requirements with one |
 |---|---|---|---:|---:|---:|---:|"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
 from rig.prove.faults import about
 from rig.prove.proof import Proof, Proven, judged_by
-from rig.prove.prove import faults_for, smallest_caught
+from rig.prove.prove import faults_for, smallest_caught, that_could_prove_more
 from rig.prove.trying import Missed, Trial, Tried
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +162,34 @@ def test_a_fault_proves_only_the_requirements_that_limit_what_it_broke():
         "SRS-111": False, "SRS-112": True, "SRS-113": False, "SRS-120": False,
     }  # fmt: skip
     assert not proof.holds
+
+
+def test_a_requirement_that_nothing_proves_has_faults_begin_in_its_own_case_once_more():
+    plan = load_plan(ROOT / "test_plans/titration.plan.toml")
+    bench = load_bench(BENCH)
+    reset = next(fault for fault in faults_for(bench) if fault.name == "reset")
+    in_the_longest = Tried(1.0, "FAIL", (Missed("residual", "log", "FAIL"),))
+    proven = Proven(reset, judged_by(plan.cases, reset), (in_the_longest,))
+    proof = Proof(plan, bench, PASSED, (proven,), is_whole=True)
+    assert set(that_could_prove_more(proof)) == {
+        ("reset", "programmed-ahead")
+    }  # where SRS-137 limits the log
+    there = Tried(1.0, "FAIL", (Missed("programmed-ahead", "log", "FAIL"),))
+    caught = {c.id for c in replace(proof, proven=(replace(proven, again=(there,)),)).covered if c.caught}
+    assert caught == {"SRS-137"}
+    assert not set(that_could_prove_more(replace(proof, is_whole=False)))
+
+
+def test_each_case_has_a_moment_of_its_own(tmp_path):
+    case = PLAN[PLAN.index("[[case]]") :]
+    (tmp_path / "two.plan.toml").write_text(
+        PLAN + case.replace('"flow"', '"more"').replace("6 h", "8 h"), "utf-8"
+    )
+    healthy = Trial(
+        load_plan(tmp_path / "two.plan.toml"), load_bench(ROOT / "fixtures/long.bench.toml")
+    ).healthy()
+    assert healthy.moments_ns["flow"] == pytest.approx(18_600e9, rel=0.001)
+    assert healthy.moment_ns == healthy.moments_ns["more"] > healthy.moments_ns["flow"] + 8 * 3600e9
 
 
 def rig(*arguments: object) -> subprocess.CompletedProcess[str]:
