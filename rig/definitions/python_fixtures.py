@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rig.definitions.python_tests import FIXTURES
-from rig.definitions.python_text import FUNCTIONS, Function, PythonText
+from rig.definitions.python_text import FUNCTIONS, Function, PythonText, named
 from rig.errors import Where
 
 PYTEST_OWN = {
@@ -31,39 +31,45 @@ class Fixture:
 FixtureLevel = Mapping[str, Fixture]  # of one class, module or conftest.py
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reached:
-    """What a test comes to: ``names`` of all; ``unknown``: not in these files; ``with_parameters``: that make cases."""
+    """What a test comes to: ``names`` of all; ``unknown``: not in these files; ``with_params``: that make cases."""
 
-    is_case: bool
-    names: frozenset[str]
-    unknown: tuple[str, ...]
-    with_parameters: tuple[Fixture, ...]
+    is_case: bool = False
+    names: set[str] = field(default_factory=set)
+    unknown: list[str] = field(default_factory=list)
+    with_params: list[Fixture] = field(default_factory=list)
+
+
+def is_fixture(node: Function, text: PythonText) -> bool:
+    """Whether a function is one."""
+    return any(text.called(decorator) == "pytest.fixture" for decorator in node.decorator_list)
 
 
 def fixtures_in(text: PythonText, body: Iterable[ast.stmt], in_class: bool = False) -> FixtureLevel:
     """The fixtures of a module or class. Raises DefinitionError for arguments of ``fixture`` that are computed."""
-    found = {}
-    for statement in body:
-        if isinstance(statement, FUNCTIONS):
-            for decorator in statement.decorator_list:
-                if text.is_fixture(decorator):
-                    fixture = _fixture(statement, text.meant(decorator), text, in_class)
-                    found[fixture.name] = fixture
-    return found
+    functions = [node for node in body if isinstance(node, FUNCTIONS) and is_fixture(node, text)]
+    found = [_fixture(node, text, in_class) for node in functions]
+    return {fixture.name: fixture for fixture in found}
+
+
+def _fixture(node: Function, text: PythonText, in_class: bool) -> Fixture:
+    made = next(each for each in node.decorator_list if text.called(each) == "pytest.fixture")
+    given = named(text.written_out(made), text)
+    name = text.value(given["name"]) if "name" in given else None
+    autouse = bool(text.value(given["autouse"])) if "autouse" in given else False
+    has_params = "params" in given and ast.unparse(given["params"]) != "None"
+    return Fixture(name or node.name, asked_by(node, text, in_class), autouse, has_params, text.where(node))
 
 
 def asked_by(node: Function, text: PythonText, in_class: bool) -> tuple[str, ...]:
     """The names of the fixtures that a function asks for: its arguments that have no usual value."""
-    plain = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+    plain = [*node.args.posonlyargs, *node.args.args]
     plain = plain[: len(plain) - len(node.args.defaults)]
-    alone = any(text.dotted(decorator) == "staticmethod" for decorator in node.decorator_list)
-    named = [
-        argument.arg
-        for argument, usual in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-        if usual is None
-    ]
-    return (*plain[in_class and not alone :], *named)
+    if in_class and not any(text.called(each) == "staticmethod" for each in node.decorator_list):
+        plain = plain[1:]
+    usual = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return tuple(argument.arg for argument in (*plain, *(each for each, value in usual if value is None)))
 
 
 def reached(asked: Iterable[str], levels: Sequence[FixtureLevel], given: set[str]) -> Reached:
@@ -71,41 +77,21 @@ def reached(asked: Iterable[str], levels: Sequence[FixtureLevel], given: set[str
 
     A fixture that asks for its own name gets the next one of that name further out, as in pytest.
     """
-    to_look_up = [(name, 0) for name in asked]
-    to_look_up += [(fixture.name, 0) for level in levels for fixture in level.values() if fixture.autouse]
-    seen: set[tuple[str, int]] = set()
-    unknown: dict[str, None] = {}
-    with_parameters: list[Fixture] = []
-    is_case = False
-    while to_look_up:
-        name, inmost = to_look_up.pop(0)
-        if (name, inmost) in seen:
-            continue
-        seen.add((name, inmost))
+    autouse = [fixture.name for level in levels for fixture in level.values() if fixture.autouse]
+    to_look_up = [(name, 0) for name in (*asked, *autouse)]  # from which level on
+    found = Reached()
+    for name, inmost in to_look_up:
+        found.names.add(name)
         if name in given:
             continue
         depth = next((depth for depth in range(inmost, len(levels)) if name in levels[depth]), None)
         if depth is not None:
             fixture = levels[depth][name]
-            to_look_up += [(other, depth + 1 if other == name else 0) for other in fixture.asks]
-            with_parameters += [fixture] if fixture.has_params else []
+            others = [(other, depth + 1 if other == name else 0) for other in fixture.asks]
+            to_look_up += [each for each in dict.fromkeys(others) if each not in to_look_up]
+            found.with_params += [fixture] if fixture.has_params else []
         elif name in FIXTURES:
-            is_case = True
+            found.is_case = True
         elif name not in PYTEST_OWN:
-            unknown[name] = None
-    return Reached(is_case, frozenset(name for name, _ in seen), tuple(unknown), tuple(with_parameters))
-
-
-def _fixture(node: Function, decorator: ast.expr, text: PythonText, in_class: bool) -> Fixture:
-    given = {}
-    if isinstance(decorator, ast.Call):
-        given = {keyword.arg: keyword.value for keyword in decorator.keywords}
-    name = text.value(given["name"]) if "name" in given else None
-    autouse = bool(text.value(given["autouse"])) if "autouse" in given else False
-    has_params = "params" in given and not _is_none(given["params"])
-    asks = asked_by(node, text, in_class)
-    return Fixture(str(name or node.name), asks, autouse, has_params, text.where(node))
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+            found.unknown.append(name)
+    return found

@@ -7,6 +7,7 @@ meant; what only running the file would tell is refused, with what to write inst
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rig.definitions.plan_file import Plan, load_plan
-from rig.definitions.python_fixtures import FixtureLevel, asked_by, fixtures_in, reached
-from rig.definitions.python_parameters import MOST_CASES, Parameters, combined, parameters_of
+from rig.definitions.python_fixtures import FixtureLevel, asked_by, fixtures_in, is_fixture, reached
+from rig.definitions.python_parameters import DISPLAYS, Parameters, parameters_of
 from rig.definitions.python_plan import python_plan
 from rig.definitions.python_tests import (
     FIXTURES,
@@ -46,18 +47,10 @@ PYTEST_FILES = {  # where pytest is configured, and what such a file then has in
 MAKING_CASES = ("pytest_generate_tests", "pytest_make_parametrize_id")
 PLAIN = "a test is written out at the top of its file or in a class without another above it"
 ASK_FOR_A_UNIT = "ask for 'unit' beside it, or keep tests that are no cases in a file of their own"
+MOST_CASES = 10_000  # of one function
 NEARLY_THE_SAME = 0.75  # a name more like one of the rig's is a slip; 'benchmark' is not one for 'bench'
 OTHERWISE = "give anything else another name"
-NO_FUNCTIONS = (
-    ast.Constant,
-    ast.List,
-    ast.Tuple,
-    ast.Dict,
-    ast.Set,
-    ast.ListComp,
-    ast.DictComp,
-    ast.JoinedStr,
-)
+NO_FUNCTIONS = (ast.Constant, ast.JoinedStr, *DISPLAYS)
 
 
 def load_any_plan(path: Path) -> Plan:
@@ -76,7 +69,11 @@ def load_python_plan(path: Path) -> Plan:
     sources = sources_of(in_full, root)
     conftests = [PythonText(root / name, content) for name, content in list(sources.items())[1:]]
     reading = _Reading(text)
-    reading.read(conftests)
+    try:
+        reading.read(conftests)
+    except RecursionError:
+        message = "values stand so deep in each other here that they cannot be read"
+        raise DefinitionError(message, Where(str(path))) from None
     line = next((mark.line for mark in reading.marks if mark.name == "plan"), None)
     return python_plan(path, reading.header, docstring(text.tree), reading.tests, sources, line)
 
@@ -141,13 +138,10 @@ class _Reading:
                     self._check_once(statement, first_on)
                     if isinstance(statement, ast.ClassDef):
                         self._class(statement, around)
-                    elif self._is_test(statement):
+                    elif statement.name.startswith("test") and not is_fixture(statement, self.text):
                         self._test(statement, around)
                 elif not _is_main(statement):
                     self._refuse_hidden_tests(statement)
-
-    def _is_test(self, node: Function) -> bool:
-        return node.name.startswith("test") and not any(map(self.text.is_fixture, node.decorator_list))
 
     def _check_once(self, node: ast.ClassDef | Function, first_on: dict[str, int]) -> None:
         """Python keeps the last of one name: the first would never be carried out, and nobody told."""
@@ -159,10 +153,10 @@ class _Reading:
     def _class(self, node: ast.ClassDef, around: _Around) -> None:
         own = {statement.name for statement in node.body if isinstance(statement, FUNCTIONS)}
         flags = dict(pair for statement in node.body for pair in assigned(statement))
-        is_left_alone = own & {"__init__", "__new__"} or _is_literal(flags.get("__test__"), False)
+        is_left_alone = own & {"__init__", "__new__"} or ast.unparse(flags.get("__test__") or node) == "False"
         if is_left_alone or not node.name.startswith("Test"):
             return  # pytest leaves it alone
-        if any(self.text.dotted(parent) != "object" for parent in node.bases) or node.keywords:
+        if any(self.text.called(parent) != "object" for parent in node.bases) or node.keywords:
             message = f"which tests '{node.name}' inherits cannot be read"
             raise DefinitionError(message, self.text.where(node), PLAIN)
         marks = [*self.text.pytestmark(node.body), *reversed(self.text.marks(node.decorator_list))]
@@ -182,8 +176,10 @@ class _Reading:
         if math.prod(len(each.sets) for each in parameters) > MOST_CASES:
             message = f"'{node.name}' is more than {MOST_CASES} cases"
             raise DefinitionError(message, self.text.where(node), "combine fewer parameters")
-        for label, of_set in combined(parameters):
-            verifies = verified_by(self.text.path, reversed([*own, *of_set, *around.marks]))
+        for sets in itertools.product(*(each.sets for each in parameters)):
+            of_sets = [mark for _, marks in sets for mark in marks]
+            verifies = verified_by(self.text.path, reversed([*own, *of_sets, *around.marks]))
+            label = "-".join(label for label, _ in sets)
             test = f"{name}[{label}]" if label else name
             self.tests.append(TestFunction(test, docstring(node), verifies, node.lineno))
 
@@ -191,16 +187,15 @@ class _Reading:
         self, node: Function, marks: Iterable[TextMark], parameters: Sequence[Parameters], around: _Around
     ) -> bool:
         """Whether it comes to a fixture of the rig. Raises DefinitionError where that cannot be read."""
+        named = {name for each in parameters for name in each.names}
         asked = list(asked_by(node, self.text, around.of_class is not None))
         asked += [str(name) for mark in marks if mark.name == "usefixtures" for name in mark.args]
-        found = reached(
-            asked, around.levels, {name for each in parameters if each.direct for name in each.names}
-        )
-        named = {name for each in parameters for name in each.names}
+        given = {name for each in parameters if each.direct for name in each.names}
+        found = reached(asked, around.levels, given)
         if found.is_case and (unused := sorted(named - found.names)):
             message = f"'{node.name}' has no argument '{unused[0]}', which parametrize gives a value"
             raise DefinitionError(message, self.text.where(node), did_you_mean(unused[0], found.names))
-        for fixture in found.with_parameters:
+        for fixture in found.with_params:
             if found.is_case and fixture.name not in named:
                 message = f"the fixture '{fixture.name}' has params, which make cases that are not read"
                 raise DefinitionError(message, fixture.where, "parametrize the test functions instead")
@@ -229,7 +224,7 @@ class _Reading:
         for inside in ast.walk(statement):
             names = [inside.name] if isinstance(inside, (*FUNCTIONS, ast.ClassDef)) else []
             if isinstance(inside, ast.Attribute) and not isinstance(inside.ctx, ast.Load):
-                names = [self.text.dotted(inside.value)]  # so marks are set, too
+                names = [ast.unparse(inside.value)]  # so marks are set, too
             if isinstance(inside, ast.ImportFrom):
                 names = [alias.asname or alias.name for alias in inside.names]
             if "*" in names:
@@ -246,10 +241,6 @@ def _refuse_what_makes_cases(text: PythonText) -> None:
         if isinstance(statement, ast.FunctionDef) and statement.name in MAKING_CASES:
             message = f"'{statement.name}' makes and names cases when it runs"
             raise DefinitionError(message, text.where(statement), "name them with pytest.mark.parametrize")
-
-
-def _is_literal(node: ast.expr | None, value: object) -> bool:
-    return isinstance(node, ast.Constant) and node.value is value
 
 
 def _is_main(statement: ast.stmt) -> bool:

@@ -45,6 +45,7 @@ MISTAKES = {
     "computed names": ("[1, 2]", "[1, 2], ids=str", ":8: what 'str' is cannot be read"),
     "no such argument": ("rate):", "rates):", ":9: 'test_sound' has no argument 'rate', which parametrize gives"),
     "minus": ("[1, 2]", "[1, -1]", ":9, case 'sound-1': the case of 'test_sound[-1]' would have the name of that of"),
+    "names that are none": ('"rate"', "3", ":8, key 'parametrize': the names are no texts"),
     "no value": ("[1, 2]", "[]", ":8, key 'parametrize': there is no value"),
     "values for none": ('"rate"', '"rate, b"', ":8, key 'parametrize': of rate, b, 1 have a value in"),
     "no values": (', [1, 2]', "", ":8, key 'parametrize': it takes names and values"),
@@ -64,6 +65,10 @@ MORE = {
     "all from elsewhere": ("from other import *\n", ":12: what '*' brings cannot be read"),
     "made": ("test_more = make(1)\n", ":12: whether 'test_more' is a test cannot be read"),
     "marks set later": ("test_sound.pytestmark = marks\n", ":12: whether 'test_sound' is a test cannot be read"),
+    "imported value": (
+        "from other import RATE as R\n@pytest.mark.parametrize('r', [\n    R,\n])\ndef test_more(pump, r): ...\n",
+        ":14: what 'other.RATE' is cannot be read without running the file",
+    ),
     "inherited": ("class TestMore(Others):\n    pass\n", ":12: which tests 'TestMore' inherits cannot be read"),
     "marks changed": ("pytestmark = other()\n", ":12: what 'other()' is cannot be read"),
     "marks added": ("pytestmark += [1]\n", ":12, key 'pytestmark': 'pytestmark' is computed here"),
@@ -149,6 +154,9 @@ def test_names_that_stand_for_each_other_end(write) -> None:
     nested = "N0 = [1]\n" + "".join(f"N{n} = [N{n - 1}, N{n - 1}]\n" for n in range(1, 60))
     with pytest.raises(DefinitionError, match="cannot be read without running the file"):
         load_python_plan(write(nested + SOUND.replace('"SRS-1"', "N59")))
+    deep = "N0 = [1]\n" + "".join(f"N{n} = [N{n - 1}]\n" for n in range(1, 3000))
+    with pytest.raises(DefinitionError, match=r"so deep in each other|takes each id as a text"):
+        load_python_plan(write(deep + SOUND.replace('"SRS-1"', "N2999")))
 
 
 def test_no_file_is_told(tmp_path: Path) -> None:
