@@ -19,7 +19,7 @@ from rig.judge.findings import NS_PER_S, Flag, Kind, Result
 from rig.judge.period import Booleans, Floats, Period
 from rig.judge.pump_claims import claimed_nl
 from rig.judge.witnesses import means_between, sensor_means_ml_h
-from rig.record.case_data import CaseData, Step
+from rig.record.case_data import CaseData, FlowSeries, Step
 
 CONFIDENCE = 0.999  # that no interval of an undisturbed case is called disturbed
 FEWEST = 4  # intervals whose median difference is believed to be calibration
@@ -30,13 +30,15 @@ NL_PER_ML = 1e6
 
 @dataclass(frozen=True)
 class Sensed:
-    """The flow sensor between successive moments: mean and what it may be off, both mL/h, shape (n - 1,).
+    """The flow sensor between successive moments: mean, what it may be off, and the standard uncertainty of the mean
+    for having looked only now and then at a flow that pulses. All mL/h, shape (n - 1,).
 
     NaN where there is no sample, or where any of them is air or saturated.
     """
 
     flow_ml_h: Floats
     tolerance_ml_h: Floats
+    u_sampling_ml_h: Floats
 
 
 def sensed(data: CaseData, t_ns: NDArray[np.int64], sensor: FlowInstrument) -> Sensed:
@@ -44,7 +46,23 @@ def sensed(data: CaseData, t_ns: NDArray[np.int64], sensor: FlowInstrument) -> S
     of_value = sensor.accuracy_of_value_pct / 100 * np.abs(data.flow.flow_ml_h)
     of_full_scale = sensor.accuracy_of_full_scale_pct / 100 * sensor.full_scale_ml_h
     tolerance = np.maximum(of_value, of_full_scale)
-    return Sensed(sensor_means_ml_h(data, t_ns), means_between(data.flow, t_ns, tolerance))
+    return Sensed(
+        sensor_means_ml_h(data, t_ns), means_between(data.flow, t_ns, tolerance), _sampling(data.flow, t_ns)
+    )
+
+
+def _sampling(flow: FlowSeries, t_ns: NDArray[np.int64]) -> Floats:
+    """s/√m of the m samples between moments, s pooled over all intervals (JCGM 100:2008, 4.2.3 and 4.2.4).
+
+    Strokes that come faster than the samples make their mean a matter of chance.
+    """
+    count = np.diff(np.searchsorted(flow.t_ns, t_ns)).astype(np.float64)
+    mean = means_between(flow, t_ns, flow.flow_ml_h)
+    known = np.isfinite(mean) & (count > 1)
+    squares = (means_between(flow, t_ns, flow.flow_ml_h**2) - mean**2) * count
+    degrees = float(np.sum(count[known] - 1))
+    variance = float(np.sum(squares[known])) / degrees if degrees else 0.0
+    return np.sqrt(max(variance, 0.0) / np.maximum(count, 1))
 
 
 def en_number(first: Floats, second: Floats, first_expanded: Floats, second_expanded: Floats) -> Floats:
@@ -77,10 +95,11 @@ def disturbed(
         return []
     usual = float(np.median(apart[known]))
     calibrated = np.where(np.abs(apart - usual) < np.abs(apart), flow_ml_h - usual, flow_ml_h)
-    expanded = factor_for_all(int(known.sum())) * u_ml_h
+    factor = factor_for_all(int(known.sum()))
     # A bump moves the balance's flow, not the sensor's: what the sensor may be off goes by the larger of them.
     tolerance = np.maximum(seen.tolerance_ml_h, float(np.median(seen.tolerance_ml_h[known])))
-    en = en_number(calibrated, seen.flow_ml_h, expanded, tolerance)
+    by_sensor = np.hypot(tolerance, factor * seen.u_sampling_ml_h)
+    en = en_number(calibrated, seen.flow_ml_h, factor * u_ml_h, by_sensor)
     return [
         Flag(
             "balance_disturbed",

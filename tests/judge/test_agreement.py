@@ -57,6 +57,19 @@ def test_the_mean_is_compared_without_the_intervals_in_doubt(judged: Judged) -> 
     assert result["witnesses"][0]["intervals"] == 103
 
 
+def test_strokes_between_two_looks_of_the_sensor_are_not_the_balances_fault(
+    judged: Judged, made: SimpleNamespace
+) -> None:
+    """A stroke of a minute every 14.3 minutes, looked at once a minute: one or two of them in a quarter of an hour."""
+    flow = made.steady(made.World()).flow
+    pulses = np.arange(flow.t_ns.size) * 60.0 % 858.0 < 60.0
+    pulsing = replace(flow, flow_ml_h=flow.flow_ml_h * pulses * 14.3)
+
+    assert "balance_disturbed" not in flags(judged("steady", changes={"flow": pulsing}))
+    told = flags(judged("steady", bump=(15.5 * H, 0.200), changes={"flow": pulsing}))
+    assert "balance_disturbed" in told  # and a touched balance is still seen
+
+
 def test_a_bench_without_a_sensor_has_one_witness(judged: Judged, made: SimpleNamespace) -> None:
     flow = made.steady(made.World()).flow
     none = replace(
