@@ -20,7 +20,8 @@ from rig.record.case_data import RunRecord
 from rig.record.load_run import load_run
 from rig.run.run import Run
 from rig.sim.build import simulate
-from rig.sim.fluid import FluidPath, water_density_g_ml
+from rig.sim.densities import water_density_g_ml
+from rig.sim.fluid import FluidPath
 from rig.sim.line import NS_PER_S
 
 Injured = tuple[Fault, float]  # with its size

@@ -27,65 +27,21 @@ Free flow stops while the outlet is closed.
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rig.sim.densities import water_density_g_ml
+from rig.sim.fluid_history import FluidHistory
 from rig.sim.fluid_segment import Floats, Mechanism, Segment
 from rig.sim.line import NS_PER_S, WorldClock
 
 NL_PER_ML = 1e6
 S_PER_H = 3600.0
 DAY_S = 86_400.0
-
-
-T = TypeVar("T", float, Floats)
-
-
-def water_density_g_ml(temperature_c: T) -> T:
-    """Density of air-free water, 0 to 40 °C (Tanaka et al., Metrologia 38 (2001) 301, eq. 1)."""
-    t = temperature_c
-    return 0.999974950 * (1 - (t - 3.983035) ** 2 * (t + 301.797) / (522528.9 * (t + 69.34881)))
-
-
-def air_density_g_ml(temperature_c: float, pressure_hpa: float, humidity_pct: float) -> float:
-    """Density of air (simplified CIPM formula, OIML R 111-1 eq. E.3-1)."""
-    t = temperature_c
-    kg_m3 = (0.34848 * pressure_hpa - 0.009 * humidity_pct * math.exp(0.061 * t)) / (273.15 + t)
-    return kg_m3 / 1000
-
-
-@dataclass(frozen=True)
-class Peristaltic:
-    """A roller pump: flow = rate x (1 + ripple x sin(2 pi v / roller volume)); ``ripple`` is a fraction."""
-
-    ripple: float = 0.0
-    roller_volume_nl: float = 1000.0
-
-    @property
-    def ripple_nl(self) -> float:
-        return abs(self.ripple) * self.roller_volume_nl / math.pi
-
-    def displaced_nl(self, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:
-        k = 2 * math.pi / self.roller_volume_nl
-        phase = k * math.fmod(v0_nl, self.roller_volume_nl)
-        moved: Floats = rate_nl_s * s
-        if not self.ripple:
-            return moved
-        return moved + self.ripple / k * (math.cos(phase) - np.cos(k * moved + phase))
-
-    def lagged_nl_s(self, rate_nl_s: float, v0_nl: float, tau_s: float, s: Floats) -> Floats:
-        k = 2 * math.pi / self.roller_volume_nl
-        phase = k * math.fmod(v0_nl, self.roller_volume_nl)
-        omega = k * rate_nl_s
-        # |1/(1 + i w tau)| and its angle: the ripple comes out smaller and later
-        size, late = self.ripple / math.hypot(1.0, omega * tau_s), math.atan(omega * tau_s)
-        return np.asarray(rate_nl_s * (1 + size * np.sin(omega * s + (phase - late))), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -146,10 +102,8 @@ class FluidPath:
         self.per_thinner_air_kpa = self._thinner_air_kpa = 0.0
         self.siphon_nl_h_kpa = self.unusable_nl = 0.0
         self._vessel: list[VesselPiece] = []  # since something about what arrives there was changed
-        self._dry_at_nl = reservoir_nl  # displaced volume at which the reservoir is dry
         first = Segment(clock.now_ns(), mechanism, 0.0, 1.0, 0.0, 0.0, compliance_time_s, 0.0, 0.0, 0.0, 0.0)
-        self._segments = [first]
-        self._starts = [first.start_ns]
+        self._history = FluidHistory(first, reservoir_nl)
         self.changes = 0  # how often anything was set that flow or temperature follow from
 
     # What is set
@@ -269,23 +223,23 @@ class FluidPath:
     def reservoir_nl(self) -> float:
         """What is really left; setting it is a refill."""
         now = np.array([self.clock.now_ns()])
-        return float(self._dry_at_nl - self.displaced_nl(now)[0])
+        return float(self._history.dry_at_nl - self.displaced_nl(now)[0])
 
     @reservoir_nl.setter
     def reservoir_nl(self, volume_nl: float) -> None:
         now = np.array([self.clock.now_ns()])
-        self._dry_at_nl = float(self.displaced_nl(now)[0]) + volume_nl - self.unusable_nl
+        self._history.dry_at_nl = float(self.displaced_nl(now)[0]) + volume_nl - self.unusable_nl
         self._begin_segment()
 
     # What comes of it
 
     def displaced_nl(self, t_ns: ArrayLike) -> Floats:
         """Volume that left the pump until each time, in nl."""
-        return self._evaluate(t_ns, Segment.displaced_nl)
+        return self._history.ask(t_ns, Segment.displaced_nl)
 
     def delivered_nl(self, t_ns: ArrayLike) -> Floats:
         """Volume that left the tube until each time, in nl at the pump's temperature."""
-        out = self._evaluate(t_ns, Segment.delivered_nl)
+        out = self._history.ask(t_ns, Segment.delivered_nl)
         return out + self.expanded_nl(t_ns) if self.dead_volume_nl else out
 
     def expanded_nl(self, t_ns: ArrayLike) -> Floats:
@@ -295,11 +249,11 @@ class FluidPath:
 
     def flow_nl_s(self, t_ns: ArrayLike) -> Floats:
         """Flow behind the tube, where the sensor is, in nl/s."""
-        return self._evaluate(t_ns, Segment.flow_nl_s)
+        return self._history.ask(t_ns, Segment.flow_nl_s)
 
     def pressure_kpa(self, t_ns: ArrayLike) -> Floats:
         """In the tube, against air."""
-        stored_nl = self.displaced_nl(t_ns) - self._evaluate(t_ns, Segment.delivered_nl)
+        stored_nl = self.displaced_nl(t_ns) - self._history.ask(t_ns, Segment.delivered_nl)
         return stored_nl / self.compliance_nl_kpa + self._back_kpa
 
     @property
@@ -333,82 +287,25 @@ class FluidPath:
         wave = np.sin(2 * math.pi / self.temperature_period_s * s + self.temperature_phase_rad)
         return np.asarray(self.temperature_c + self.temperature_swing_k * wave, dtype=np.float64)
 
-    def _evaluate(self, t_ns: ArrayLike, ask: Callable[[Segment, Floats], Floats]) -> Floats:
-        t = np.atleast_1d(np.asarray(t_ns, dtype=np.int64))
-        if not len(t):
-            return np.zeros(0)
-        earliest_ns = latest_ns = int(t[0])
-        if len(t) > 1:
-            earliest_ns, latest_ns = int(t.min()), int(t.max())
-        self._run_dry(latest_ns)
-        first = max(bisect.bisect_right(self._starts, earliest_ns) - 1, 0)
-        last = max(bisect.bisect_right(self._starts, latest_ns) - 1, 0)
-        if first == last:
-            segment = self._segments[first]
-            return np.asarray(ask(segment, segment.seconds(t)), dtype=np.float64)
-        result = np.empty(len(t))
-        which = np.clip(np.searchsorted(self._starts, t, side="right") - 1, 0, None)
-        for index in range(first, last + 1):
-            here = which == index
-            segment = self._segments[index]
-            result[here] = ask(segment, segment.seconds(t[here]))
-        return result
-
     def _begin_segment(self) -> Segment:
         """Carry the state over to a new segment that begins now."""
         self.changes += 1
         now_ns = self.clock.now_ns()
-        while len(self._segments) > 1 and self._segments[-1].start_ns > now_ns:
-            self._starts.pop()  # a dry end that was foreseen, but something was changed before
-            self._segments.pop()
-        self._run_dry(now_ns)
-        before = self._segments[-1]
-        passed_nl = before.v0_nl + before.rate_nl_s * (now_ns - before.start_ns) / NS_PER_S
+        before = self._history.at(now_ns)
+        passed_nl = before.passed_nl((now_ns - before.start_ns) / NS_PER_S)
         worn = self._wear_per_nl * (passed_nl - self._wear_from_nl)
         around = self.per_k * self._warmed_k - self.per_kpa * self._back_kpa
         around += self.per_thinner_air_kpa * self._thinner_air_kpa
         free_nl_s = self._free_nl_s - self.siphon_nl_h_kpa / S_PER_H * self._back_kpa
-        if self._outlet_closed:
-            free_nl_s = 0.0
-        gain = 1 + self._rate_error + worn + around
-        return self._append(before, now_ns, gain, self._wear_per_nl, free_nl_s)
-
-    def _append(
-        self, before: Segment, start_ns: int, gain: float, wear_per_nl: float, free_nl_s: float
-    ) -> Segment:
-        s = np.array([(start_ns - before.start_ns) / NS_PER_S])
-        out, flow = float(before.delivered_nl(s)[0]), float(before.flow_nl_s(s)[0])
-        if before.tau_s != self._tau_s or before.closed != self._outlet_closed:
-            # the stored volume stays; a rigid tube that is open cannot keep any
-            stored = float(before.displaced_nl(s)[0]) - out
-            keeps = self._tau_s or self._outlet_closed
-            flow = stored / self._tau_s if self._tau_s else 0.0
-            out += 0.0 if keeps else stored
-        segment = Segment(
-            start_ns, self._mechanism, self._rate_nl_s, gain, wear_per_nl, free_nl_s, self._tau_s,
-            before.v0_nl + before.rate_nl_s * float(s[0]), float(before.displaced_nl(s)[0]), out, flow,
-            self._outlet_closed,
-        )  # fmt: skip
-        if start_ns == before.start_ns:
-            self._segments[-1] = segment
-        else:
-            self._segments.append(segment)
-            self._starts.append(start_ns)
-        return segment
-
-    def _run_dry(self, until_ns: int) -> None:
-        """Where the reservoir runs dry by ``until_ns``, the newest segment ends."""
-        segment = self._segments[-1]
-        left_nl = self._dry_at_nl - segment.in0_nl
-        low, high = 0.0, (until_ns - segment.start_ns) / NS_PER_S
-        if high < 0 or not (segment.gain or segment.free_nl_s) or segment.most_displaced_nl(high) < left_nl:
-            return
-        if float(segment.displaced_nl(np.array([high]))[0]) - segment.in0_nl < left_nl:
-            return
-        for _ in range(60):
-            middle = (low + high) / 2
-            if float(segment.displaced_nl(np.array([middle]))[0]) - segment.in0_nl < left_nl:
-                low = middle
-            else:
-                high = middle
-        self._append(segment, segment.start_ns + math.ceil(high * NS_PER_S), 0.0, 0.0, 0.0)
+        now = replace(
+            before,
+            start_ns=now_ns,
+            mechanism=self._mechanism,
+            rate_nl_s=self._rate_nl_s,
+            gain=1 + self._rate_error + worn + around,
+            wear_per_nl=self._wear_per_nl,
+            free_nl_s=0.0 if self._outlet_closed else free_nl_s,
+            tau_s=self._tau_s,
+            closed=self._outlet_closed,
+        )
+        return self._history.begin(now)

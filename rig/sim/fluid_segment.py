@@ -51,6 +51,10 @@ class Segment:
         """By which wear makes the flow grow; on the mean flow alone, the ripple stays as it was at the start."""
         return self.wear_per_nl * self.rate_nl_s**2
 
+    def passed_nl(self, s: float) -> float:
+        """The nominal volume that the drive has come to after ``s`` seconds."""
+        return self.v0_nl + self.rate_nl_s * s
+
     def displaced_nl(self, s: Floats) -> Floats:
         """Into the tube since the beginning of time."""
         volume = self.in0_nl + self.free_nl_s * s

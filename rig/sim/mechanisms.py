@@ -1,4 +1,4 @@
-"""How pumps other than the peristaltic one displace: in packets, in strokes, or by a screw that sticks and slips.
+"""How pumps displace: by rollers, in packets, in strokes, or by a screw that sticks and slips.
 
 All are periodic in the nominal volume that the drive has passed, and exact: the flow behind a tube is the
 periodic answer of a first-order lag to a train of pulses of period T. For a rectangle of height A and length d::
@@ -20,8 +20,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.sim.fluid import Peristaltic
 from rig.sim.fluid_segment import Floats, Mechanism
+
+
+@dataclass(frozen=True)
+class Peristaltic:
+    """A roller pump: flow = rate x (1 + ripple x sin(2 pi v / roller volume)); ``ripple`` is a fraction."""
+
+    ripple: float = 0.0
+    roller_volume_nl: float = 1000.0
+
+    @property
+    def ripple_nl(self) -> float:
+        return abs(self.ripple) * self.roller_volume_nl / math.pi
+
+    def displaced_nl(self, rate_nl_s: float, v0_nl: float, s: Floats) -> Floats:
+        k = 2 * math.pi / self.roller_volume_nl
+        phase = k * math.fmod(v0_nl, self.roller_volume_nl)
+        moved: Floats = rate_nl_s * s
+        if not self.ripple:
+            return moved
+        return moved + self.ripple / k * (math.cos(phase) - np.cos(k * moved + phase))
+
+    def lagged_nl_s(self, rate_nl_s: float, v0_nl: float, tau_s: float, s: Floats) -> Floats:
+        k = 2 * math.pi / self.roller_volume_nl
+        phase = k * math.fmod(v0_nl, self.roller_volume_nl)
+        omega = k * rate_nl_s
+        # |1/(1 + i w tau)| and its angle: the ripple comes out smaller and later
+        size, late = self.ripple / math.hypot(1.0, omega * tau_s), math.atan(omega * tau_s)
+        return np.asarray(rate_nl_s * (1 + size * np.sin(omega * s + (phase - late))), dtype=np.float64)
 
 
 @dataclass(frozen=True)

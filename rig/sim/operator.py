@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from rig.definitions.instruments import BalanceInstrument
-from rig.sim.fluid import air_density_g_ml
+from rig.sim.densities import air_density_g_ml
 from rig.sim.infusion_drive import InfusionDrive
 from rig.sim.line import NS_PER_S, WorldClock
 from rig.sim.place import Place, Room

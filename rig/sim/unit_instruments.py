@@ -8,9 +8,9 @@ from rig.definitions.instruments import BalanceInstrument, FlowInstrument
 from rig.definitions.unit_file import UnitFile
 from rig.sim.balance_mt_sics import SimulatedBalance
 from rig.sim.balance_sartorius_sbi import SimulatedSbiBalance
+from rig.sim.densities import air_density_g_ml
 from rig.sim.flow_bronkhorst_propar import SimulatedPropar
 from rig.sim.flow_sensirion_scc1 import SimulatedFlowSensor
-from rig.sim.fluid import air_density_g_ml
 from rig.sim.implantable import ImplantablePump
 from rig.sim.place import Place
 from rig.sim.pump_rpu1 import SimulatedPump

@@ -12,7 +12,8 @@ from rig.drivers.pump_harvard_chain import HarvardChainPump
 from rig.drivers.pump_harvard_ultra import HarvardUltraPump
 from rig.drivers.pump_new_era import NewEraPump
 from rig.readings import Prescription
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_alaris import SimulatedAlaris
 from rig.sim.pump_fresenius import SimulatedFresenius
 from rig.sim.pump_harvard_chain import PHD_2000, SimulatedHarvardChain

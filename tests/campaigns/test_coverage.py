@@ -32,7 +32,7 @@ from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import plan_from_text
 from rig.run.run import Run
 from rig.sim.build import SimulatedBench, SimulatedChannel, simulate
-from rig.sim.fluid import air_density_g_ml
+from rig.sim.densities import air_density_g_ml
 from rig.sim.weighing import Linearity
 
 UNITS = 50  # on one bench

@@ -19,7 +19,8 @@ from rig.clock import ns_from_s
 from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.paced import PacedClock
 from rig.sim.served_ports import Heard, PseudoTerminal, Rfc2217Server, ServedPort, TcpServer, connect
 from rig.sim.weighing import Pan

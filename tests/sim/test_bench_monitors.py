@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rig.sim.environment_vaisala_ptu300 import SimulatedPtu300
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.valves_gpio_serial import SimulatedRelayModule
 
 

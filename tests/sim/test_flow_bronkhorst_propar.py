@@ -16,7 +16,8 @@ from rig.clock.virtual import VirtualClock
 from rig.errors import DefinitionError
 from rig.sim.build import simulate
 from rig.sim.flow_bronkhorst_propar import SimulatedPropar
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 
 UL_H = 1000.0  # nl/h
 

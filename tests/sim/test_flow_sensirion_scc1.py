@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rig.sim.flow_sensirion_scc1 import SimulatedFlowSensor
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from rig.clock.virtual import VirtualClock
-from rig.sim.fluid import FluidPath, Peristaltic, air_density_g_ml, water_density_g_ml
+from rig.sim.densities import air_density_g_ml, water_density_g_ml
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 
 S = 10**9
 
@@ -145,6 +147,23 @@ def test_an_over_infusing_pump_empties_the_reservoir_early_and_a_refill_lets_it_
     assert fluid.reservoir_nl == pytest.approx(0.0, abs=1e-3)
     fluid.reservoir_nl = 5_000.0
     assert fluid.delivered_nl(ns([2000]))[0] == pytest.approx(15_000.0, abs=1e-2)
+
+
+def test_a_reservoir_that_ran_dry_unseen_ran_dry_all_the_same():
+    """Asked for meanwhile or not: the drive went on at its rate, and its rollers stand where that brought them."""
+
+    def refilled_afterwards(is_asked: bool):
+        clock = VirtualClock()
+        fluid = FluidPath(clock, Peristaltic(0.4, 250.0), compliance_time_s=2.0, reservoir_nl=1_000.0)
+        fluid.drive(10.0)  # dry after 100 s
+        clock.sleep_until_ns(160 * S)
+        if is_asked:
+            assert fluid.reservoir_nl == pytest.approx(0.0, abs=1e-3)
+        fluid.drive(3.0)
+        fluid.reservoir_nl = 5_000.0
+        return fluid.flow_nl_s(ns(np.linspace(160, 300, 50)))
+
+    assert refilled_afterwards(False) == pytest.approx(refilled_afterwards(True))
 
 
 def test_a_change_before_the_foreseen_dry_end_replaces_it(clock):

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.implantable import ImplantablePump
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_patient import PatientBolus
 from rig.sim.pump_program import Program
 from rig.sim.pump_rpu1 import SimulatedPump

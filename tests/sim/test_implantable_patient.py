@@ -8,8 +8,9 @@ from fractions import Fraction
 import pytest
 
 from rig.clock.virtual import VirtualClock
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.implantable import ImplantablePump
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_patient import PatientBolus
 from rig.sim.pump_program import Program
 from rig.sim.pump_words import RequestDenied

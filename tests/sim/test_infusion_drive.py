@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.clock.virtual import VirtualClock
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.infusion_drive import INFUSE, WITHDRAW, InfusionDrive, barrel_nl_mm
+from rig.sim.mechanisms import Peristaltic
 
 ML = 1e6
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rig.clock import ns_from_s
-from rig.sim.fluid import FluidPath, Peristaltic
-from rig.sim.mechanisms import LeadScrew, Partly, Piston, ValveGated, mechanism_named
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import LeadScrew, Partly, Peristaltic, Piston, ValveGated, mechanism_named
 
 MECHANISMS = [
     ValveGated(packet_nl=1000, open_flow_nl_s=400),

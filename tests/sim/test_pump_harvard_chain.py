@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 from rig.clock.virtual import VirtualClock
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_harvard_chain import PHD_2000, SimulatedHarvardChain, justified
 
 

@@ -8,8 +8,9 @@ import serial
 from hypothesis import given
 
 from rig.clock.virtual import VirtualClock
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.harvard_words import plain
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_harvard_ultra import SimulatedHarvardUltra
 
 

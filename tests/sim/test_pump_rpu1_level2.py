@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.implantable import ImplantablePump
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_rpu1 import SimulatedPump
 from rig.sim.pump_words import Limits
 

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from rig.sim.fluid import FluidPath, Peristaltic
+from rig.sim.fluid import FluidPath
 from rig.sim.implantable import ImplantablePump
+from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_rpu1 import SimulatedPump
 
 # Time after power-on, in s, at which the story's requests stand that do something, by their seq. The commit of the
