@@ -127,6 +127,23 @@ def test_those_who_say_nothing_or_dribble_keep_nobody_waiting(asked, told, monke
     assert asked == ["fire"]
 
 
+def test_however_many_asked_before_the_next_is_heard(asked, told, monkeypatch):
+    """Each gives its turn back, whether it was heard, refused or never said a word."""
+    monkeypatch.setattr(control, "HEARD_AT_ONCE", 2)  # of the next port: this one has its 32 already
+    monkeypatch.setattr(control, "WITHIN_S", 0.5)
+    other = ControlPort.open("line-4", asked.append)
+    assert other is not None
+    try:
+        there = json.loads(control_file("line-4").read_text("utf-8"))
+        for _ in range(3):
+            assert json.loads(exchanged(there, request(there))) == {"asked": True}
+            assert b"refused" in exchanged(there, request(there, token="guessed"))
+            assert exchanged(there, b"nonsense\n") == b""
+    finally:
+        other.close()
+    assert asked == ["enough"] * 3
+
+
 def test_who_dribbles_is_not_listened_to_without_end(told, monkeypatch):
     monkeypatch.setattr(control, "WITHIN_S", 0.3)
     with socket.create_connection(("127.0.0.1", told["port"]), 5) as connection:
