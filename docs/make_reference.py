@@ -32,15 +32,21 @@ import rig.analysis
 from rig.cli import COMMANDS
 from rig.cli.schema import text_of as schema_text
 from rig.definitions import written
-from rig.definitions.battery_case import BatteryAccept, BatteryCase
 from rig.definitions.bench_file import BenchTable
-from rig.definitions.bolus_case import BolusAccept, BolusCase
-from rig.definitions.case_common import CommonCase, WeighedCase
-from rig.definitions.disturbance_case import DisturbanceAccept, DisturbanceCase
-from rig.definitions.endurance_case import EnduranceAccept, EnduranceCase
-from rig.definitions.flex_schedule_case import ClockChange, DayGroup, FlexAccept, FlexScheduleCase
-from rig.definitions.flow_accuracy_case import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
-from rig.definitions.flow_presets import PRESETS
+from rig.definitions.cases.battery import BatteryAccept, BatteryCase
+from rig.definitions.cases.bolus import BolusAccept, BolusCase
+from rig.definitions.cases.common import CommonCase, WeighedCase
+from rig.definitions.cases.disturbance import DisturbanceAccept, DisturbanceCase
+from rig.definitions.cases.endurance import EnduranceAccept, EnduranceCase
+from rig.definitions.cases.flex_schedule import ClockChange, DayGroup, FlexAccept, FlexScheduleCase
+from rig.definitions.cases.flow_accuracy import Drug, FlowAccuracyAccept, FlowAccuracyCase, Sample
+from rig.definitions.cases.flow_presets import PRESETS
+from rig.definitions.cases.occlusion import OcclusionAccept, OcclusionCase
+from rig.definitions.cases.patient_bolus import PatientAccept, PatientBolusCase
+from rig.definitions.cases.periodic_bolus import PeriodicAccept, PeriodicBolusCase
+from rig.definitions.cases.priming import Catheter, PrimingAccept, PrimingCase
+from rig.definitions.cases.refill_cycle import RefillAccept, RefillCycleCase
+from rig.definitions.cases.still import StillAccept, StillCase
 from rig.definitions.instruments import (
     Auxiliaries,
     BalanceInstrument,
@@ -51,14 +57,8 @@ from rig.definitions.instruments import (
     SimulatedUnit,
 )
 from rig.definitions.limits import ALL_FORMS
-from rig.definitions.occlusion_case import OcclusionAccept, OcclusionCase
-from rig.definitions.patient_bolus_case import PatientAccept, PatientBolusCase
-from rig.definitions.periodic_bolus_case import PeriodicAccept, PeriodicBolusCase
 from rig.definitions.plan_file import PlanTable
-from rig.definitions.priming_case import Catheter, PrimingAccept, PrimingCase
 from rig.definitions.pump_profile import PumpTable
-from rig.definitions.refill_cycle_case import RefillAccept, RefillCycleCase
-from rig.definitions.still_case import StillAccept, StillCase
 from rig.definitions.tables import Table
 from rig.definitions.unit_file import UnitFile
 from rig.errors import DefinitionError

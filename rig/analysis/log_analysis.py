@@ -18,7 +18,7 @@ from rig.analysis.log_hazards import find_hazards
 from rig.analysis.log_results import Block, FoundHazard, LogAnalysis
 from rig.analysis.log_series import Bools, Floats, Hazard
 from rig.analysis.log_windows import log_trumpet
-from rig.definitions.balance_log import BalanceLog
+from rig.definitions.logs.balance_log import BalanceLog
 from rig.errors import DefinitionError, Where
 
 S_PER_H = 3600.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from rig.analysis.log_series import Hazard
 from rig.analysis.log_windows import LogWindow
-from rig.definitions.balance_log import BalanceLog
+from rig.definitions.logs.balance_log import BalanceLog
 
 
 @dataclass(frozen=True)

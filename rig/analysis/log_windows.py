@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rig.analysis.log_series import Floats
 from rig.analysis.trumpet import intervals_in, trumpet
-from rig.definitions.flow_presets import AMBULATORY_2012, PRESETS, VOLUMETRIC_1998
+from rig.definitions.cases.flow_presets import AMBULATORY_2012, PRESETS, VOLUMETRIC_1998
 from rig.errors import DefinitionError, Where
 
 MIN = 60.0

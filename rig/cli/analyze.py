@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Analyse and print; 0, with or without hazards. Raises DefinitionError for bad input."""
     from rig.analysis.log_analysis import analyze_log
-    from rig.definitions.balance_log import LogUnits, read_balance_log
+    from rig.definitions.logs.balance_log import LogUnits, read_balance_log
 
     rate_ml_h = _quantity(args.rate, "rate", "--rate")
     density_g_ml = _quantity(args.density, "density", "--density")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rig.cli.arguments import explain
-from rig.definitions.python_tests import PYTHON, PYTHON_SUFFIX
+from rig.definitions.python_plans.functions import PYTHON_SUFFIX
 from rig.definitions.user_file import PLAN_SUFFIX
 from rig.errors import EXIT_ALL_PASS, DefinitionError, Where
 
@@ -51,7 +51,7 @@ def checked(
     from rig.definitions.bench_file import load_bench
     from rig.definitions.check import check_plan_on_bench
     from rig.definitions.check_together import check_plans_together
-    from rig.definitions.python_source import load_any_plan
+    from rig.definitions.python_plans.source import load_any_plan
 
     problems: list[DefinitionError] = []
     plans: list[Plan] = []
@@ -101,6 +101,7 @@ def _check_name(path: Path, instead_of_python: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from rig.definitions.cases.python import PYTHON
     from rig.definitions.report_file import load_report_file
     from rig.judge.expected import summary_of, time_text, warnings_of
     from rig.record.report_settings import SETTINGS
@@ -139,6 +140,8 @@ def _problem(error: DefinitionError) -> dict[str, Any]:
 
 
 def _plan(plan: Plan, bench: BenchFile) -> dict[str, Any]:
+    from rig.definitions.cases.python import PYTHON
+
     cases = [
         {
             "id": case.id,

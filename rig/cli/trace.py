@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 def load_plans(paths: Sequence[Path]) -> list[Plan]:
     """The plans. Raises DefinitionError with the problems of all."""
-    from rig.definitions.python_source import load_any_plan
+    from rig.definitions.python_plans.source import load_any_plan
 
     plans: list[Plan] = []
     problems: list[DefinitionError] = []
@@ -243,7 +243,7 @@ def warnings_of(plans: Sequence[Plan]) -> list[str]:
 
 def _beside(plans: Sequence[Plan]) -> list[Plan]:
     """All plans in the folders of ``plans`` that can be read; those that cannot are not this command's to judge."""
-    from rig.definitions.python_source import load_any_plan
+    from rig.definitions.python_plans.source import load_any_plan
     from rig.definitions.user_file import PLAN_SUFFIX
 
     found = []

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from rig.definitions.bench_file import BenchFile, UnitFile
-from rig.definitions.case_common import Commanded
 from rig.definitions.cases import Case
+from rig.definitions.cases.common import Commanded
 from rig.definitions.plan_file import Plan
 from rig.definitions.tables import Contradiction
 from rig.definitions.toml_lines import KeyPath

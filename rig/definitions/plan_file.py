@@ -8,13 +8,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from rig.definitions.case_common import CommonCase
 from rig.definitions.cases import PROCEDURES, Case
+from rig.definitions.cases.common import CommonCase
+from rig.definitions.cases.python import PYTHON, PythonCase
 from rig.definitions.fields import Ident, Kinds, LineOfText, Paths, ShareOfUnitsPct, TemperatureC, Text, Truth
-from rig.definitions.python_case import PythonCase
-from rig.definitions.python_tests import PYTHON
-from rig.definitions.requirement_set import RequirementSet
 from rig.definitions.requirements import load_requirements
+from rig.definitions.requirements.requirement_set import RequirementSet
 from rig.definitions.tables import Problems, Table, check_keys, read_table
 from rig.definitions.toml_lines import KeyPath
 from rig.definitions.toml_source import TomlSource, read_source, source_from_bytes

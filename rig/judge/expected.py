@@ -20,9 +20,9 @@ from rig.analysis.gravimetry import BalanceFigures
 from rig.analysis.weighed_difference import Difference, Weighing
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import BolusCase, Case, FlowAccuracyCase
+from rig.definitions.cases.python import PythonCase
 from rig.definitions.limits import Criterion, Limit
 from rig.definitions.plan_file import Plan
-from rig.definitions.python_case import PythonCase
 from rig.judge.weighing import weighing_on
 
 S_PER_H = 3600.0

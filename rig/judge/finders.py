@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rig.definitions.bench_file import BenchFile, UnitFile
-from rig.definitions.python_tests import PYTHON
+from rig.definitions.cases.python import PYTHON
 from rig.judge.battery import find_battery
 from rig.judge.bolus import find_bolus
 from rig.judge.disturbance import find_disturbance

@@ -8,9 +8,9 @@ from typing import Any
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import Case
+from rig.definitions.cases.python import ASSERTIONS, PythonCase
 from rig.definitions.limits import Criterion, Limit, limit_on
 from rig.definitions.plan_file import Plan
-from rig.definitions.python_case import ASSERTIONS, PythonCase
 from rig.judge.findings import Findings, Value
 from rig.record.case_data import CaseData, Record, RunRecord
 

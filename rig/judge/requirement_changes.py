@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rig.definitions.requirement_set import Requirement, RequirementSet
+from rig.definitions.requirements.requirement_set import Requirement, RequirementSet
 
 LONGEST_TEXT = 2000  # characters of an old or new text that are kept in the record
 

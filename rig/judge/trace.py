@@ -15,8 +15,8 @@ from rig.analysis.decision import Outcome, worst
 from rig.definitions.cases import Case
 from rig.definitions.limits import Criterion, Limit
 from rig.definitions.plan_file import Plan
-from rig.definitions.requirement_limits import as_limit, limits_in
-from rig.definitions.requirement_set import Hazard, Requirement
+from rig.definitions.requirements.limits_in_words import as_limit, limits_in
+from rig.definitions.requirements.requirement_set import Hazard, Requirement
 from rig.errors import Where, did_you_mean
 
 _SLACK = 1e-9  # of a limit: what is written equal counts as equal

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
-from rig.definitions.battery_case import LOOKS_WHILE_WAITING
 from rig.definitions.cases import BatteryCase
+from rig.definitions.cases.battery import LOOKS_WHILE_WAITING
 from rig.errors import LimitRefused
 from rig.procedures.therapy import therapy_pump
 from rig.procedures.watching import Watch, program_and_read_back

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.capabilities import Thermostat, UnitUnderTest, Valves
-from rig.definitions.case_common import WeighedCase
+from rig.definitions.cases.common import WeighedCase
 from rig.errors import DeviceError, LimitRefused
 
 BATH_WITHIN_K = 0.5

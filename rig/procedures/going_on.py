@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s, s_from_ns
-from rig.definitions.case_common import WeighedCase
 from rig.definitions.cases import BolusCase, FlowAccuracyCase
+from rig.definitions.cases.common import WeighedCase
 from rig.errors import RigError
 from rig.procedures.bolus import give
 from rig.procedures.watching import Watch

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.cases import EnduranceCase, FlexScheduleCase, RefillCycleCase
-from rig.definitions.flex_schedule_case import ScheduledCase
+from rig.definitions.cases.flex_schedule import ScheduledCase
 from rig.procedures.endurance import blank_after, fillings_from
 from rig.procedures.flex_schedule import weigh_course
 from rig.procedures.going_on import (

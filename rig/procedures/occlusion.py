@@ -7,7 +7,7 @@ from __future__ import annotations
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.cases import OcclusionCase
-from rig.definitions.occlusion_case import HELD_S, RELEASE_READINGS
+from rig.definitions.cases.occlusion import HELD_S, RELEASE_READINGS
 from rig.procedures.conditions import close_line
 from rig.procedures.watching import Watch, program_and_read_back
 from rig.quantities import nl_h_from_ml_h

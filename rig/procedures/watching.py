@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rig.capabilities import RefreshedPump, UnitUnderTest
 from rig.clock import Clock, ns_from_s
-from rig.definitions.case_common import WeighedCase
+from rig.definitions.cases.common import WeighedCase
 from rig.errors import DeviceError, LimitRefused, RigError
 from rig.procedures.conditions import bath_of, close_line, refuse_unless_warm, set_channels
 from rig.readings import ChannelReading, MassReading, Prescription, PumpEvent, PumpState

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rig.definitions.python_tests import FIXTURES, TestFunction, header_of, sources_of, verified_by
+from rig.definitions.python_plans.functions import FIXTURES, TestFunction, header_of, sources_of, verified_by
 from rig.pytest_plugin.stash import (
     BENCH_FILE,
     PLANS,
@@ -105,7 +105,7 @@ def make_python_plans(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A plan of each Python file with cases; what a plan file could not say either becomes a problem, told later."""
     from rig.bench.fitting import why_not_on
     from rig.definitions.check import check_plan_on_bench
-    from rig.definitions.python_plan import python_plan
+    from rig.definitions.python_plans.plan import python_plan
     from rig.errors import DefinitionError
 
     of_file: dict[Path, list[pytest.Function]] = {}

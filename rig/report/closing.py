@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from rig.definitions.python_tests import PYTHON
+from rig.definitions.cases.python import PYTHON
 from rig.report import blocks, wording
 from rig.report.blocks import Block
 from rig.report.numbers import number

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.definitions.plan_file import Plan, plan_from_folder
-from rig.definitions.requirement_set import RequirementSet
+from rig.definitions.requirements.requirement_set import RequirementSet
 from rig.errors import DefinitionError
 from rig.judge.requirement_changes import requirement_changes
 from rig.record.kept_files import REQUIREMENTS

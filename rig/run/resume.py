@@ -16,8 +16,8 @@ from typing import Any
 from rig.bench.open import Bench, clock_for, open_bench
 from rig.clock.wall import WallClock
 from rig.definitions.bench_file import BenchFile, bench_from_folder
+from rig.definitions.cases.python import PYTHON
 from rig.definitions.plan_file import Plan, plan_from_folder
-from rig.definitions.python_tests import PYTHON
 from rig.errors import Aborted, DefinitionError, IntegrityError, Where
 from rig.record.attestation import attest
 from rig.record.bench_history import BenchHistory

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rig.analysis.log_analysis import analyze_log
-from rig.definitions.balance_log import log_from_bytes
+from rig.definitions.logs.balance_log import log_from_bytes
 from rig.errors import DefinitionError
 
 DENSITY, RATE = 0.998, 10.0

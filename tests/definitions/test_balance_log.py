@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rig.definitions.balance_log import LogUnits, log_from_bytes, read_balance_log
+from rig.definitions.logs.balance_log import LogUnits, log_from_bytes, read_balance_log
 from rig.errors import DefinitionError
 
 

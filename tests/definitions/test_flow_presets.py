@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig.definitions.flow_presets import (
+from rig.definitions.cases.flow_presets import (
     AMBULATORY_1998,
     AMBULATORY_2012,
     PRESETS,

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from rig.definitions.balance_log import LogUnits, log_from_bytes
+from rig.definitions.logs.balance_log import LogUnits, log_from_bytes
 from rig.errors import DefinitionError
 
 MASS_G = [3.0, 3.085, 3.17, 3.254, 3.34]

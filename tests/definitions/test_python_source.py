@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.definitions.python_source import load_any_plan, load_python_plan
+from rig.definitions.python_plans.source import load_any_plan, load_python_plan
 from rig.errors import DefinitionError
 
 SOUND = '''\

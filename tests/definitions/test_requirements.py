@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rig.definitions.plan_file import load_plan
-from rig.definitions.requirement_limits import as_limit, limits_in
 from rig.definitions.requirements import load_requirements
+from rig.definitions.requirements.limits_in_words import as_limit, limits_in
 from rig.errors import DefinitionError, Where
 
 SETS = Path(__file__).parents[1] / "data/requirements"

@@ -14,9 +14,9 @@ import pytest
 from rig import errors
 from rig.analysis.capability import capability
 from rig.cli import COMMANDS
-from rig.definitions.bolus_case import BolusAccept
 from rig.definitions.cases import PROCEDURES
-from rig.definitions.flow_accuracy_case import FlowAccuracyAccept
+from rig.definitions.cases.bolus import BolusAccept
+from rig.definitions.cases.flow_accuracy import FlowAccuracyAccept
 from rig.drivers import DRIVERS
 from rig.readings import ChannelReading, MassReading, PatientBolusReply, PumpAlarm, PumpState
 from rig.record.case_recorder import CaseRecorder, Stated

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rig.definitions.python_plan import python_plan
-from rig.definitions.python_tests import TestFunction
+from rig.definitions.python_plans.functions import TestFunction
+from rig.definitions.python_plans.plan import python_plan
 from rig.errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rig.cli import main
-from rig.definitions.python_source import load_python_plan
+from rig.definitions.python_plans.source import load_python_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL_SHAPES = '''\

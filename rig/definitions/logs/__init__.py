@@ -1,0 +1,1 @@
+"""Balance logs from elsewhere: CSV files of time and weight, read strictly."""
