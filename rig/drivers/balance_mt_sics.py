@@ -30,7 +30,6 @@ T = TypeVar("T")
 
 REPLY_WITHIN_NS = 3 * NS_PER_S
 STABLE_WITHIN_NS = 60 * NS_PER_S
-ADJUSTED_WITHIN_NS = 600 * NS_PER_S  # minutes, says the manual
 LINE_LIMIT = 256
 
 GENERAL_ERRORS = {
@@ -134,10 +133,6 @@ class MtSicsBalance:
         """Set zero at the next stable weight."""
         self._ask("Z", lambda line: parse_done(line, "Z"), STABLE_WITHIN_NS)
 
-    def tare(self) -> float:
-        """Tare at the next stable weight; the tare in g."""
-        return self._ask("T", lambda line: parse_weight(line, "T"), STABLE_WITHIN_NS)[0]
-
     def stream(self, count: int) -> list[MassReading]:
         """``count`` weights as fast as the balance sends them (SIR); a single weight ends the sending."""
         readings = [self._weigh("SIR", REPLY_WITHIN_NS)]
@@ -147,12 +142,6 @@ class MtSicsBalance:
                 readings.append(self._reading(line))
         self.read()
         return readings
-
-    def adjust(self) -> None:
-        """Adjust with the weight inside. DeviceError ``C3 I`` when the balance gives up."""
-        self._ask(
-            "C3", lambda line: parse_done(line, "C3"), ADJUSTED_WITHIN_NS, skip_until=(b"C3 A", b"C3 I", b"E")
-        )
 
     def cancel(self) -> None:
         """Cancel everything that runs, sending included; what it had sent is thrown away. Clears the tare."""

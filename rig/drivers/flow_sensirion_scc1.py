@@ -184,17 +184,6 @@ class SensirionScc1:
             if error.code != "24":
                 raise
 
-    def totalise(self, on: bool) -> None:
-        """Let the cable add up what it samples, from zero on, or no more."""
-        if on:
-            self._ask(0x39, parse_nothing)
-        self._ask(0x37, parse_nothing, bytes((on,)))
-
-    def total_counts(self) -> int:
-        """The sum of the flow counts of all samples so far; times interval and divided by scale it is a volume."""
-        (total,) = self._ask(0x38, lambda data: parse_numbers("q", data))
-        return total
-
     def close(self) -> None:
         self._link.close()
 

@@ -193,13 +193,10 @@ def test_leftovers_of_an_earlier_exchange_are_never_a_reading(scripted):
     assert MtSicsBalance(link).read().mass_g == 12.3456
 
 
-def test_zero_tare_and_stable_weight_wait_for_the_balance(scripted):
-    link = scripted(
-        (b"Z\r\n", b"Z A\r\n"), (b"T\r\n", b"T S    50.0000 g\r\n"), (b"S\r\n", VECTOR), (b"S\r\n", b"")
-    )
+def test_zero_and_stable_weight_wait_for_the_balance(scripted):
+    link = scripted((b"Z\r\n", b"Z A\r\n"), (b"S\r\n", VECTOR), (b"S\r\n", b""))
     balance = MtSicsBalance(link)
     balance.zero()
-    assert balance.tare() == 50.0
     assert balance.read_stable().mass_g == 12.3456
     before_ns = link.t_ns
     with pytest.raises(LinkTimeout):
@@ -295,8 +292,6 @@ def test_emulator_is_read(emulated):
     assert balance.read_stable().mass_g == 1.5
     balance.zero()
     assert balance.read().mass_g == 0.0
-    state.set_weight(4.0, stable=True)
-    assert balance.tare() == 2.5
 
 
 def test_emulator_overloaded_and_unstable(emulated):
@@ -325,9 +320,3 @@ def test_a_stream_is_ended_by_a_single_weight(scripted):
         (1.0001, False),
         (1.0002, True),
     ]
-
-
-def test_adjustment_is_told_when_it_begins_and_when_it_is_done(scripted):
-    MtSicsBalance(scripted((b"C3\r\n", b"C3 B\r\nC3 A\r\n"))).adjust()
-    with pytest.raises(DeviceError):
-        MtSicsBalance(scripted((b"C3\r\n", b"C3 B\r\nC3 I\r\n"))).adjust()

@@ -365,20 +365,6 @@ def test_stray_bytes_in_front_of_a_reply_are_an_error(scripted):
     link.arrived = b""
 
 
-def test_the_totaliser_is_reset_where_it_begins_and_read_with_its_sign(scripted):
-    sensor = SensirionScc1(
-        scripted(
-            (format_frame(0, 0x39), reply(0x39)),
-            (format_frame(0, 0x37, b"\x01"), reply(0x37)),
-            (format_frame(0, 0x38), reply(0x38, (-123_456_789_012).to_bytes(8, "big", signed=True))),
-            (format_frame(0, 0x37, b"\x00"), reply(0x37)),
-        )
-    )
-    sensor.totalise(True)
-    assert sensor.total_counts() == -123_456_789_012
-    sensor.totalise(False)
-
-
 def test_another_liquid_has_its_own_calibration(scripted):
     sensor = SensirionScc1(
         scripted(

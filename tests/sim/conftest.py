@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rig.clock import ns_from_s
@@ -20,8 +21,10 @@ from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import BenchFile, load_bench
 from rig.sim.build import SimulatedBench, simulate
 from rig.sim.fluid import FluidPath
+from rig.sim.implantable import ImplantablePump
 from rig.sim.mechanisms import Peristaltic
 from rig.sim.paced import PacedClock
+from rig.sim.pump_rpu1 import SimulatedPump
 from rig.sim.served_ports import Heard, PseudoTerminal, Rfc2217Server, ServedPort, TcpServer, connect
 from rig.sim.weighing import Pan
 from rig.transport import WirePort
@@ -234,6 +237,27 @@ import sys
 from rig.sim.serve import serve
 serve(sys.argv[1], way=sys.argv[2], speed=float(sys.argv[3]), stdin=sys.stdin, stdout=sys.stdout)
 """
+
+
+@pytest.fixture
+def fluid(clock: VirtualClock) -> FluidPath:
+    return FluidPath(clock, Peristaltic(0.2, 250.0), reservoir_nl=40e6)
+
+
+@pytest.fixture
+def unit(clock: VirtualClock, fluid: FluidPath) -> ImplantablePump:
+    return ImplantablePump(clock, fluid)
+
+
+@pytest.fixture
+def pump(clock: VirtualClock, unit: ImplantablePump) -> SimulatedPump:
+    return SimulatedPump(clock, unit, np.random.default_rng(1))
+
+
+@pytest.fixture
+def host(host_of: Callable[[WirePort], PumpHost], pump: SimulatedPump) -> PumpHost:
+    """Who talks to it."""
+    return host_of(pump)
 
 
 @pytest.fixture

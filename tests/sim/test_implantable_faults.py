@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
-from rig.sim.fluid import FluidPath
-from rig.sim.implantable import ImplantablePump
-from rig.sim.mechanisms import Peristaltic
 from rig.sim.pump_patient import PatientBolus
 from rig.sim.pump_program import Program
-from rig.sim.pump_rpu1 import SimulatedPump
 from rig.sim.pump_words import RequestDenied
 
 S = 10**9
 DAY_S = 86_400
-
-
-@pytest.fixture
-def fluid(clock):
-    return FluidPath(clock, Peristaltic(0.2, 250.0), reservoir_nl=40e6)
-
-
-@pytest.fixture
-def unit(clock, fluid):
-    return ImplantablePump(clock, fluid)
-
-
-@pytest.fixture
-def pump(clock, unit):
-    return SimulatedPump(clock, unit, np.random.default_rng(1))
-
-
-@pytest.fixture
-def host(host_of, pump):
-    return host_of(pump)
 
 
 @pytest.fixture

@@ -12,21 +12,6 @@ from rig.sim.pump_rpu1 import SimulatedPump
 from rig.sim.pump_words import Limits
 
 
-@pytest.fixture
-def unit(clock):
-    return ImplantablePump(clock, FluidPath(clock, Peristaltic(0.2, 250.0), reservoir_nl=40e6))
-
-
-@pytest.fixture
-def pump(clock, unit):
-    return SimulatedPump(clock, unit, np.random.default_rng(1))
-
-
-@pytest.fixture
-def host(host_of, pump):
-    return host_of(pump)
-
-
 def step_two(host, step_one):
     verb = step_one.split()[0]
     return host.ask(f"{verb} TOKEN={host.pairs(step_one)['TOKEN']}")
