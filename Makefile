@@ -22,6 +22,7 @@ docs: $(VENV)/.test-ready
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 -d build/doctrees docs build/docs
 
 $(VENV)/bin/python:
+	@echo "Once: packages are installed into $(VENV), half a minute on a fast line, minutes on a slow one."
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run-ready: requirements.lock pyproject.toml | $(VENV)/bin/python

@@ -84,6 +84,9 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         hint = did_you_mean(first, COMMANDS) or "rig --help lists them"
         raise DefinitionError(f"there is no command '{first}'", hint=hint)
     parser, commands = parser_with((first,))
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(EXIT_BAD_INPUT)
     if first is not None:
         known = [option for action in commands[first]._actions for option in action.option_strings]
         for argument in arguments[arguments.index(first) + 1 :]:

@@ -59,6 +59,11 @@ def _holder_file(bench_id: str, folder: Path) -> Path:
     return folder / f"{file_stem(bench_id)}.holder.json"
 
 
+WHAT_TO_DO = (
+    " (wait for it, or end it with rig stop; a rehearsal beside it takes a bench file with an id of its own)"
+)
+
+
 class BenchLock:
     """The right to use a bench: ``with BenchLock("line-3"):``, or :meth:`acquire` and :meth:`release`.
 
@@ -142,7 +147,7 @@ class BenchLock:
         who = "by whom is not known" if held is None else f"process {held.pid}, since {held.since}"
         if held is not None and held.note:
             who += f", {held.note}"
-        return f"bench '{self.bench_id}' is held by another run ({who}); nothing was sent"
+        return f"bench '{self.bench_id}' is held by another run ({who}); nothing was sent{WHAT_TO_DO}"
 
 
 def _make_shared(folder: Path) -> None:

@@ -153,6 +153,14 @@ def _open_port(address: Address, framing: Framing) -> serial.Serial:
         raise LinkLost(_advice(address.place, framing, error), address=address.text) from error
 
 
+def _ports() -> str:
+    """The serial ports that are there, for whoever wrote a name that is not."""
+    from serial.tools.list_ports import comports  # only here: a port that is found needs no list
+
+    found = [f"{port.device} ({port.description})" for port in comports()]
+    return ", ".join(sorted(found)) or "it has none"
+
+
 def _advice(port: str, framing: Framing, error: Exception) -> str:
     """What is wrong with the port, and what to do."""
     number = getattr(error, "errno", None)
@@ -167,6 +175,6 @@ def _advice(port: str, framing: Framing, error: Exception) -> str:
     if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO} or "FileNotFoundError" in text:
         return (
             f"{port} is not there: plug the instrument in, switch it on, "
-            "and compare with the ports that this machine lists"
+            f"and compare with the ports of this machine: {_ports()}"
         )
     return f"{port} cannot be opened with {framing}: {text}"

@@ -63,3 +63,16 @@ def test_each_help_has_an_example_and_says_what_the_exit_status_means(name: str)
     example, status = out.rstrip().partition("\nexample: ")[2].split("\nexit status: ")
     assert f"rig {name} " in example
     assert status.startswith(("0 ", "as of rig run: 0 "))
+
+
+def test_rig_alone_shows_its_help_and_is_no_success() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", "from rig.cli import main; main([])"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 4
+    assert ended.stdout == ""
+    assert all(re.search(rf"^    {name}\s", ended.stderr, re.MULTILINE) for name in COMMANDS)

@@ -7,10 +7,12 @@ import importlib
 import re
 import shlex
 import tomllib
+from pathlib import Path
 
 from rig.cli import COMMANDS
 from rig.definitions.plan_file import plan_from_text
 
+ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)")
 SHELLS = ("console", "sh", "powershell", "yaml")
 RIG = r"(?:\S*[/\\])?rig ([a-z]+)\b(.*)$"
@@ -57,3 +59,15 @@ def test_every_page_of_the_docs_is_linked_from_another(pages):
     for page in pages.values():
         in_listed_folder = page.path.parent.name == "decisions"
         assert page.path in linked or in_listed_folder or page.path.name in ("README.md", "CONTRIBUTING.md")
+
+
+def test_sections_of_the_report_are_named_as_the_report_names_them(pages):
+    """By title: numbers shift when a section comes between."""
+    told = next(page.text for page in pages.values() if page.path.name == "read-a-report.md")
+    table = told.partition("| question | section |")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [row.split("|")[2].split(":")[0].split(".")[0] for row in table]
+    named = [title.strip() for cell in cells for title in cell.split(";")]
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rig/report").glob("*.py"))
+    for title in named:
+        assert f'"{title}"' in code, f"the report has no section '{title}'"
+    assert len(named) >= 10

@@ -140,7 +140,7 @@ def test_the_note_says_who_and_is_told_to_who_asks(tmp_path):
     with pytest.raises(BenchBusy) as told:
         BenchLock("line-3", tmp_path).acquire()
     assert str(told.value).startswith(busy)
-    assert str(told.value).endswith("+00:00); nothing was sent")
+    assert "+00:00); nothing was sent (wait for it, or end it with rig stop; " in str(told.value)
     lock.tell("cleaning up")
     with pytest.raises(BenchBusy, match=r", cleaning up\); nothing was sent"):
         BenchLock("line-3", tmp_path).acquire()
