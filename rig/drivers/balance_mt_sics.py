@@ -47,7 +47,6 @@ POWERS = {"g": 0, "kg": 3, "mg": -3}  # of ten, to g
 
 WEIGHT = re.compile(r"([SD]) (?=.{10} )( *-?\d+(?:\.(\d+))?) ([!-~]+)")  # the number fills ten characters
 TEXT = re.compile(r'A "([^"]*)"')
-COMMAND = re.compile(r'([AB]) (\d) "([^"]+)"')
 
 
 def parse_reply(line: bytes, expected: str) -> str:
@@ -100,14 +99,6 @@ def parse_done(line: bytes, expected: str) -> None:
         raise ProtocolError("not an acknowledgement", received=line)
 
 
-def parse_command(line: bytes) -> tuple[bool, int, str]:
-    """One line of the reply to I0: whether more follow, level, command. Raises DeviceError, ProtocolError."""
-    match = COMMAND.fullmatch(parse_reply(line, "I0"))
-    if match is None:
-        raise ProtocolError("not an entry of the list of commands", received=line)
-    return match[1] == "B", int(match[2]), match[3]
-
-
 class MtSicsBalance:
     """One balance. Only :meth:`identify` resets it (``@``, which keeps the zero point)."""
 
@@ -133,28 +124,9 @@ class MtSicsBalance:
         """Set zero at the next stable weight."""
         self._ask("Z", lambda line: parse_done(line, "Z"), STABLE_WITHIN_NS)
 
-    def stream(self, count: int) -> list[MassReading]:
-        """``count`` weights as fast as the balance sends them (SIR); a single weight ends the sending."""
-        readings = [self._weigh("SIR", REPLY_WITHIN_NS)]
-        with self._link.alone():
-            while len(readings) < count:
-                line = self._link.read_until(b"\r\n", self._link.now_ns() + REPLY_WITHIN_NS, LINE_LIMIT)
-                readings.append(self._reading(line))
-        self.read()
-        return readings
-
     def cancel(self) -> None:
         """Cancel everything that runs, sending included; what it had sent is thrown away. Clears the tare."""
         self._ask("@", lambda line: parse_text(line, "I4"), skip_until=(b"I4 ", b"E"))
-
-    def commands(self) -> list[tuple[int, str]]:
-        """Level and name of each command that the balance knows."""
-        with self._link.alone():
-            known = [self._ask("I0", parse_command)]
-            while known[-1][0]:
-                line = self._link.read_until(b"\r\n", self._link.now_ns() + REPLY_WITHIN_NS, LINE_LIMIT)
-                known.append(parse_command(line))
-        return [(level, name) for _, level, name in known]
 
     def close(self) -> None:
         self._link.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
 from rig.analysis.uncertainty import Budget, Component
+from rig.analysis.weighed_difference import Weighing
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.cases import EnduranceCase
 from rig.judge.findings import (
@@ -65,28 +67,41 @@ def find_endurance(
             found.count("log", breaches)
         expected_ml = partial(scheduled_ml, case.schedule, course)
         found.put("claimed_delivery", claimed_volumes(data, steps, expected_ml))
-        fillings: list[Portion] = []
-        portions: list[Portion] = []
         weighing = weighing_on(unit, bench, reference_temperature_c)
-        for place, step in enumerate(steps):
-            blanks = _blank_before(place), _blank_after(place, case)
-            evaporation = evaporation_of(data, weighing.balance, blanks=blanks)
-            if place == 0:
-                found.measurements |= blank_measurements(evaporation)
-            found.flags += blank_flags(data, evaporation, blanks)
-            edges = weighed_instants(data, _edges(step, case))
-            weighed = partial(
-                weighed_portion, data, expected_ml=expected_ml, evaporation=evaporation, weighing=weighing
-            )
-            fillings.append(weighed(f"filling {place + 1}", (edges[0], edges[-1])))
-            for span in pairwise(edges):
-                name = f"portion from {time_text(span[0] - steps[0].start_ns)}"
-                portions.append(weighed(name, span))
+        fillings, portions = _weighed(found, data, case, steps, weighing, expected_ml)
     except NotMeasuredError as reason:
         found.unmeasured = str(reason)
         return found
     _judge(found, fillings, portions)
     return found
+
+
+def _weighed(
+    found: Findings,
+    data: CaseData,
+    case: EnduranceCase,
+    steps: Sequence[Step],
+    weighing: Weighing,
+    expected_ml: Callable[[int, int], float],
+) -> tuple[list[Portion], list[Portion]]:
+    """Each filling, and each portion of it, weighed between its own blanks. Raises NotMeasuredError."""
+    fillings: list[Portion] = []
+    portions: list[Portion] = []
+    for place, step in enumerate(steps):
+        blanks = _blank_before(place), _blank_after(place, case)
+        evaporation = evaporation_of(data, weighing.balance, blanks=blanks)
+        if place == 0:
+            found.measurements |= blank_measurements(evaporation)
+        found.flags += blank_flags(data, evaporation, blanks)
+        edges = weighed_instants(data, _edges(step, case))
+        weighed = partial(
+            weighed_portion, data, expected_ml=expected_ml, evaporation=evaporation, weighing=weighing
+        )
+        fillings.append(weighed(f"filling {place + 1}", (edges[0], edges[-1])))
+        for span in pairwise(edges):
+            name = f"portion from {time_text(span[0] - steps[0].start_ns)}"
+            portions.append(weighed(name, span))
+    return fillings, portions
 
 
 def _judge(found: Findings, fillings: list[Portion], portions: list[Portion]) -> None:

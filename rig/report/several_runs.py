@@ -10,14 +10,15 @@ from typing import Any
 
 from rig.definitions.report_file import ReportFile
 from rig.record.durable_files import write_atomically
-from rig.report import blocks, several_sections, wording
+from rig.report import blocks, several_records, several_sections, wording
 from rig.report.blocks import Block
 from rig.report.document import numbered
 from rig.report.numbers import instant, utc
 from rig.report.own_layout import letterhead, own_sections
 from rig.report.page import html_page
 from rig.report.paper import pdf_pages
-from rig.report.several_sections import by_firmware, plan_of, value_of
+from rig.report.several_records import plan_of
+from rig.report.several_sections import by_firmware, value_of
 from rig.report.several_sources import OneRun, Results, SummarySources, read_summary_sources
 from rig.report.what_went_wrong import cut
 
@@ -73,15 +74,15 @@ def summary_document(sources: SummarySources, settings: ReportFile) -> dict[str,
     """Title, identification, first page and numbered sections (as document.py makes them of one run)."""
     sections = [
         *own_sections(settings, "first"),
-        several_sections.runs(sources),
+        several_records.runs(sources),
         several_sections.by_unit(sources),
         *several_sections.criteria(sources),
         several_sections.repeated(sources),
         *several_sections.populations(sources),
         several_sections.untested(sources),
-        several_sections.instruments(sources),
+        several_records.instruments(sources),
         *own_sections(settings, "last"),
-        several_sections.signatures(sources),
+        several_records.signatures(sources),
     ]
     numbered(sections)
     date = utc(sources.started_utc)

@@ -16,7 +16,6 @@ from mtsics.transport.tcp import TCPConfig, TCPTransport
 from rig.clock.wall import WallClock
 from rig.drivers.balance_mt_sics import (
     MtSicsBalance,
-    parse_command,
     parse_done,
     parse_reply,
     parse_text,
@@ -150,7 +149,6 @@ def test_arbitrary_bytes_give_a_typed_error(data):
         parse_weight,
         lambda line: parse_text(line, "I4"),
         lambda line: parse_done(line, "Z"),
-        parse_command,
     ):
         with pytest.raises((ProtocolError, DeviceError)):
             parse(data)
@@ -214,11 +212,6 @@ def test_zero_that_is_refused(scripted, reply, says):
         b"Z\r\n",
         reply,
     )
-
-
-def test_list_of_commands(scripted):
-    link = scripted((b"I0\r\n", b'I0 B 0 "I0"\r\nI0 B 0 "SI"\r\nI0 A 1 "T"\r\n'))
-    assert MtSicsBalance(link).commands() == [(0, "I0"), (0, "SI"), (1, "T")]
 
 
 @pytest.mark.parametrize("count", range(len(VECTOR)))
@@ -309,14 +302,3 @@ def test_emulator_without_translation_is_refused_as_foreign(emulated):
     _, link = emulated
     with pytest.raises(ProtocolError, match="a reply named 'SI' instead of 'S'"):
         MtSicsBalance(link).read()
-
-
-def test_a_stream_is_ended_by_a_single_weight(scripted):
-    lines = b"S D     1.0000 g\r\nS D     1.0001 g\r\nS S     1.0002 g\r\n"
-    balance = MtSicsBalance(scripted((b"SIR\r\n", lines), (b"SI\r\n", b"S S     1.0002 g\r\n")))
-    readings = balance.stream(3)
-    assert [(reading.mass_g, reading.stable) for reading in readings] == [
-        (1.0, False),
-        (1.0001, False),
-        (1.0002, True),
-    ]
