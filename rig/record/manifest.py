@@ -53,7 +53,9 @@ def seal(run_path: Path) -> Manifest:
     the disk does not take it. A torn tail is sealed as it lies there.
     """
     if (run_path / MANIFEST).exists():
-        raise IntegrityError(f"{run_path / MANIFEST}: this run is sealed already")
+        raise IntegrityError(
+            f"{run_path / MANIFEST}: this run is sealed already: it has ended, and nothing is left to do"
+        )
     chain = follow_chain(run_path / JOURNAL)
     if chain.broken:
         raise IntegrityError(f"{run_path / JOURNAL}: not sealed: {chain.broken}")
