@@ -13,7 +13,7 @@ from rig.judge.weighing import (
     the_step,
     weigh_blanks,
 )
-from rig.judge.witnesses import flow_flags, stall_flags
+from rig.judge.witnesses import flow_flags, logged_events, stall_flags
 from rig.record.case_data import CaseData, Step
 
 CRITERION_OF = {"lockout": "lockout", "daily_maximum": "daily_maximum", "granted": "requests_granted"}
@@ -83,10 +83,10 @@ def _count_breaches(found: Findings, data: CaseData, case: PatientBolusCase, req
 
 
 def _logged(data: CaseData, code: str) -> int:
-    """Entries of the patient's boluses in the pump's own log."""
+    """Entries of the patient's boluses in the pump's own log, of this case: it may still hold those of earlier ones."""
     return sum(
-        record["code"] == code and (record.get("arguments") or {}).get("SRC") == "PTM"
-        for record in data.pump_events
+        event.code == code and (event.record.get("arguments") or {}).get("SRC") == "PTM"
+        for event in logged_events(data)
     )
 
 

@@ -6,12 +6,16 @@ record of requests granted and denied).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rig.analysis.patient_requests import DAY_S, SAME_S
 from rig.capabilities import UnitUnderTest
 from rig.clock import Clock, ns_from_s
 from rig.definitions.cases import PatientBolusCase
 from rig.errors import DeviceError
 from rig.procedures.therapy import therapy_pump
 from rig.procedures.watching import Watch, program_and_read_back
+from rig.readings import PumpEvent, PumpState
 from rig.record.case_recorder import CaseRecorder
 
 
@@ -19,7 +23,11 @@ def patient_bolus(unit: UnitUnderTest, case: PatientBolusCase, recorder: CaseRec
     """Carry out one case on one unit: button set and read back, delivery, each request at its time."""
     pump = therapy_pump(unit)
     watch = Watch(unit, recorder, clock, case.flow_every_s)
-    watch.begin(case.volume_ml)
+    state, log = watch.begin(case.volume_ml)
+    if (left_s := earlier_boluses_count_for_s(state, log, case)) > 0:
+        recorder.step("wait_for_earlier_boluses", left_s)
+        pump.stop("boluses before this case still count")
+        watch.rest(left_s)
     watch.blank("before", case)
 
     recorder.step("program")
@@ -46,3 +54,22 @@ def patient_bolus(unit: UnitUnderTest, case: PatientBolusCase, recorder: CaseRec
 
     watch.blank("after", case)
     watch.end()
+
+
+def earlier_boluses_count_for_s(state: PumpState, log: Sequence[PumpEvent], case: PatientBolusCase) -> float:
+    """How long to wait before the blank, so that no bolus granted before this case counts at its first request.
+
+    The pump's daily maximum and its lock-out look back over them, whoever asked for them. By the pump's own log and
+    clock, over the times it was set; 0 where it has no clock, a day at the most.
+    """
+    if state.clock_s is None:
+        return 0.0
+    set_by_s = 0  # how far the clock was put forward since an entry
+    for entry in reversed(log):
+        if entry.code == "CLOCK":
+            set_by_s += int(entry.arguments["NEW"]) - int(entry.arguments["OLD"])
+        elif entry.code == "BOLUS_GRANT" and entry.arguments.get("SRC") == "PTM":
+            ago_s = state.clock_s - (entry.clock_s + set_by_s)
+            first_request_s = case.relax_s + case.blank_s + case.requests_s[0]
+            return min(DAY_S + SAME_S - ago_s - first_request_s, DAY_S)
+    return 0.0

@@ -66,19 +66,20 @@ class Watch:
             self.last_event = event.number
         return state, events
 
-    def begin(self, volume_ml: float | None) -> None:
-        """The step "identify": the pump's state and log as they are, and the flow sensor started.
+    def begin(self, volume_ml: float | None) -> tuple[PumpState, list[PumpEvent]]:
+        """The step "identify": the pump's state and log as they are (returned, too), and the flow sensor started.
 
         Raises LimitRefused when the pump's reservoir cannot give ``volume_ml``, what the case will deliver (None: the
         case refills the pump).
         """
         self.recorder.step("identify")
-        state = self.ask_pump()
+        state, log = self.ask_pump_and_log()
         if volume_ml is not None:
             refuse_if_too_little(self.unit, state, volume_ml)
         self.read_monitors(list(self.unit.monitors))
         if self.unit.flow is not None:
             self.unit.flow.start(self.flow_every_s)
+        return state, log
 
     def take_up(self, case: WeighedCase | None = None) -> None:
         """Without having begun: the flow sensor started, the monitors read; valves and bath as an interrupted case has

@@ -107,7 +107,17 @@ def environment_of_a_runner(tmp_path_factory):
         for name, texts in install.items()
     }
     assert lines["github"] == lines["gitlab"] == lines["jenkins"], "one Install, spelled three times"
-    environment = {**os.environ, "INFUSION_RIG": str(wheel), "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1"}
+    first = folder / "first"  # the python3 of this machine may be another than the one these tests run with
+    first.mkdir()
+    (first / "python3").write_text(f'#!/bin/sh\nexec {sys._base_executable} "$@"\n', encoding="utf-8")
+    (first / "python3").chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{first}{os.pathsep}{os.environ['PATH']}",
+        "INFUSION_RIG": str(wheel),
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_DEPS": "1",
+    }
     done = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", install["github"][0]],
         cwd=folder,

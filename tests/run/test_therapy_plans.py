@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from rig.definitions.bench_file import load_bench
+from rig.definitions.plan_file import load_plan
+from rig.procedures.patient_bolus import earlier_boluses_count_for_s
+from rig.prove.trying import Trial
+from rig.readings import PumpEvent
+
+ROOT = Path(__file__).parents[2]
 PERIODIC, PATIENT = ("periodic_bolus", "every-2-hours"), ("patient_bolus", "impatient-patient")
 
 
@@ -13,6 +24,45 @@ def test_a_healthy_pump_passes(judged, plan):
     assert set(result.verdicts.values()) == {"PASS"}, result.case["criteria"]
     for portion in result.case["portions"]:
         assert portion["error_pct"] == pytest.approx(0, abs=2 * portion["expanded_uncertainty_pct"]), portion
+
+
+def test_boluses_of_a_case_before_it_are_waited_out_and_not_counted_in_its_log():
+    """The same case again: of its requests those would be refused that the first one's four grants forbid."""
+    plan = load_plan(ROOT / "test_plans/patient_bolus.plan.toml")
+    (case,) = plan.cases
+    twice = replace(plan, cases=(case, case.model_copy(update={"id": "again"})))
+    tried = Trial(twice, load_bench(ROOT / "fixtures/simulated.bench.toml")).healthy().tried
+    assert (tried.outcome, tried.missed) == ("PASS", ())
+
+
+H = 3600
+
+
+@pytest.mark.parametrize(
+    ("log", "wait_h"),
+    [
+        ([], None),
+        ([(90 * H, "BOLUS_GRANT", {"SRC": "SB"})], None),  # no patient's
+        ([(90 * H, "BOLUS_GRANT", {"SRC": "PTM"})], 14 - 5),  # 10 h ago; the first request comes in 5 h
+        ([(70 * H, "BOLUS_GRANT", {"SRC": "PTM"})], -6 - 5),
+        # The clock was put forward by 50 h, back by 7 h: it was 10 h ago all the same.
+        (
+            [
+                (47 * H, "BOLUS_GRANT", {"SRC": "PTM"}),
+                (98 * H, "CLOCK", {"OLD": str(48 * H), "NEW": str(98 * H)}),
+                (92 * H, "CLOCK", {"OLD": str(99 * H), "NEW": str(92 * H)}),
+            ],
+            14 - 5,
+        ),
+        ([(900 * H, "BOLUS_GRANT", {"SRC": "PTM"})], 24),  # a log that makes no sense: never more than a day
+    ],
+)
+def test_how_long_earlier_boluses_count(log, wait_h):
+    entries = [PumpEvent(number, *entry) for number, entry in enumerate(log)]
+    case = SimpleNamespace(relax_s=0.5 * H, blank_s=4.0 * H, requests_s=(0.5 * H, 9.0 * H))
+    waited_s = earlier_boluses_count_for_s(SimpleNamespace(clock_s=100 * H), entries, case)
+    assert waited_s == (0 if wait_h is None else pytest.approx(wait_h * H, abs=2))
+    assert earlier_boluses_count_for_s(SimpleNamespace(clock_s=None), entries, case) == 0
 
 
 def set_on(path, value):
