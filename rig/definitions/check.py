@@ -30,9 +30,14 @@ def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
         problems[str(problem)] = problem
     planned = accumulate(case.counted_ml for case in plan.cases)
     drawn = accumulate(case.drawn_ml for case in plan.cases)
+    refused: list[
+        Contradiction
+    ] = []  # rates and boluses; what volumes they add up to is not worth a word more
     for case, planned_ml, drawn_ml in zip(plan.cases, planned, drawn, strict=True):
         for unit in bench.units:
-            for keys, message, hint in _problems(case, unit, bench, planned_ml, drawn_ml):
+            refused += (doses := list(_dose_problems(case, unit, bench)))
+            volumes = [] if refused else _volume_problems(case, unit, bench, planned_ml, drawn_ml)
+            for keys, message, hint in (*_role_problems(case, unit, bench), *doses, *volumes):
                 problem = DefinitionError(message, plan.source.where(case.id, *map(str, keys)), hint)
                 problems.setdefault(str(problem), problem)
             for message in _case_warnings(case, unit, drawn_ml):
@@ -55,10 +60,8 @@ def _unattended_problems(plan: Plan, bench: BenchFile) -> Iterator[DefinitionErr
         )
 
 
-def _problems(
-    case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float, drawn_ml: float
-) -> Iterator[Contradiction]:
-    """Why ``case`` cannot be carried out on ``unit``; most up to its end, in all and from the reservoir."""
+def _role_problems(case: Case, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
+    """Instruments that the case needs and the unit lacks."""
     where = bench.source.where(unit.serial)
     for role in case.roles:
         if role not in {item.role for item in (*unit.instruments, *bench.shared.auxiliaries)}:
@@ -68,10 +71,20 @@ def _problems(
                 f"{case.procedure} needs a {role}, and unit '{unit.serial}' has none ({where})",
                 hint,
             )
+
+
+def _dose_problems(case: Case, unit: UnitFile, bench: BenchFile) -> Iterator[Contradiction]:
+    """Rates and boluses of the case that pump or bench refuse."""
     for told in case.commanded():
         yield from _rate_problems(told, unit, bench)
         yield from _bolus_problems(told, unit, bench)
-    volume_key = case.volume_key
+
+
+def _volume_problems(
+    case: Case, unit: UnitFile, bench: BenchFile, planned_ml: float, drawn_ml: float
+) -> Iterator[Contradiction]:
+    """More than the reservoir holds or the bench allows: up to the end of the case, from the reservoir and in all."""
+    where, volume_key = bench.source.where(unit.serial), case.volume_key
     if drawn_ml > unit.reservoir_ml * _SLACK:
         message = (
             f"up to the end of this case the plan delivers {drawn_ml:.4g} mL, and the reservoir of unit "
@@ -102,7 +115,8 @@ def _rate_problems(told: Commanded, unit: UnitFile, bench: BenchFile) -> Iterato
             f"{rate:.6g} mL/h is above the pump's highest rate, {limit}",
             _usual_slip(rate / 24, unit),
         )
-    yield from _above_bench(told.key, rate, bench)
+    else:
+        yield from _above_bench(told.key, rate, bench)
 
 
 def _usual_slip(other_rate_ml_h: float, unit: UnitFile) -> str:
