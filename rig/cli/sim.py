@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rig.sim.serve import serve
+    from rig.sim.served.serve import serve
 
     way: Literal["pty", "tcp", "rfc2217"] = "tcp" if args.tcp else "rfc2217" if args.rfc2217 else "pty"
     serve(args.bench, way=way, speed=args.speed, stdin=sys.stdin, stdout=sys.stdout)

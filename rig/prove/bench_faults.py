@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rig.prove.fault import DELIVERY, Fault, Injury, has, is_bench_pump, sets
 from rig.sim.build import SimulatedChannel
-from rig.sim.line import NS_PER_S
+from rig.sim.wire.line import NS_PER_S
 
 S_PER_MIN = 60.0
 LINE_VALVE = 101  # channel of the simulated board of valves

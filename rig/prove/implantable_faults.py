@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rig.prove.fault import DELIVERY, Fault, Injury, is_implantable, sets
 from rig.sim.build import SimulatedChannel
-from rig.sim.line import NS_PER_S
+from rig.sim.wire.line import NS_PER_S
 
 S_PER_H = 3600.0
 ALARMS = frozenset({"alarms"})

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from rig.prove.fault import DELIVERY, Fault, has_channel, is_bench_pump, is_implantable, sets
 from rig.sim.build import SimulatedChannel
-from rig.sim.fluid import NL_PER_ML
-from rig.sim.mechanisms import LeadScrew
+from rig.sim.fluid.mechanisms import LeadScrew
+from rig.sim.fluid.path import NL_PER_ML
 
 HIGHER, LOWER, CHAMBER = 103, 104, 105  # channels of the simulated board of valves
 PERCENTS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 35.0, 50.0)

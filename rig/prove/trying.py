@@ -20,9 +20,9 @@ from rig.record.case_data import RunRecord
 from rig.record.load_run import load_run
 from rig.run.run import Run
 from rig.sim.build import simulate
-from rig.sim.densities import water_density_g_ml
-from rig.sim.fluid import FluidPath
-from rig.sim.line import NS_PER_S
+from rig.sim.fluid.densities import water_density_g_ml
+from rig.sim.fluid.path import FluidPath
+from rig.sim.wire.line import NS_PER_S
 
 Injured = tuple[Fault, float]  # with its size
 # Criteria whose limits are in % of what was programmed, and hold for what was weighed in one portion, dose or period.

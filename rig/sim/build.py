@@ -12,12 +12,12 @@ from typing import Any
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import SHARED, InstrumentFile, SimulatedUnit
 from rig.errors import DefinitionError
-from rig.sim.bath_julabo import SimulatedJulabo
-from rig.sim.fluid import FluidPath
-from rig.sim.line import WorldClock
-from rig.sim.mechanisms import mechanism_named
+from rig.sim.auxiliaries.bath_julabo import SimulatedJulabo
+from rig.sim.fluid.mechanisms import mechanism_named
+from rig.sim.fluid.path import FluidPath
 from rig.sim.place import Place, Room, World
 from rig.sim.seeds import generator
+from rig.sim.wire.line import WorldClock
 from rig.transport import WirePort
 from rig.transport.address import parse_address
 
@@ -27,27 +27,27 @@ ENTRY_POINT_GROUP = "rig.simulated"
 # others add theirs under the entry-point group; a name of the rig's own cannot be taken.
 SIMULATED = {
     "balance_manual": "rig.sim.operator:balance",
-    "balance_mt_sics": "rig.sim.unit_instruments:mt_sics",
-    "balance_sartorius_sbi": "rig.sim.unit_instruments:sbi",
-    "bath_julabo": "rig.sim.bench_monitors:julabo",
-    "current_keithley_dmm6500": "rig.sim.bench_monitors:keithley_dmm6500",
-    "current_keysight_34465a": "rig.sim.bench_monitors:keysight_34465a",
+    "balance_mt_sics": "rig.sim.set_up.unit_instruments:mt_sics",
+    "balance_sartorius_sbi": "rig.sim.set_up.unit_instruments:sbi",
+    "bath_julabo": "rig.sim.set_up.auxiliaries:julabo",
+    "current_keithley_dmm6500": "rig.sim.set_up.auxiliaries:keithley_dmm6500",
+    "current_keysight_34465a": "rig.sim.set_up.auxiliaries:keysight_34465a",
     "environment_manual": "rig.sim.operator:environment",
-    "environment_vaisala_ptu300": "rig.sim.bench_monitors:vaisala_ptu300",
-    "flow_bronkhorst_propar": "rig.sim.unit_instruments:propar",
-    "flow_sensirion_scc1": "rig.sim.unit_instruments:scc1",
-    "pressure_keller": "rig.sim.bench_monitors:keller",
-    "pump_alaris": "rig.sim.bench_pumps:alaris",
-    "pump_fresenius": "rig.sim.bench_pumps:fresenius",
-    "pump_harvard_chain": "rig.sim.bench_pumps:harvard_chain",
-    "pump_harvard_ultra": "rig.sim.bench_pumps:harvard_ultra",
+    "environment_vaisala_ptu300": "rig.sim.set_up.auxiliaries:vaisala_ptu300",
+    "flow_bronkhorst_propar": "rig.sim.set_up.unit_instruments:propar",
+    "flow_sensirion_scc1": "rig.sim.set_up.unit_instruments:scc1",
+    "pressure_keller": "rig.sim.set_up.auxiliaries:keller",
+    "pump_alaris": "rig.sim.set_up.bench_pumps:alaris",
+    "pump_fresenius": "rig.sim.set_up.bench_pumps:fresenius",
+    "pump_harvard_chain": "rig.sim.set_up.bench_pumps:harvard_chain",
+    "pump_harvard_ultra": "rig.sim.set_up.bench_pumps:harvard_ultra",
     "pump_manual": "rig.sim.operator:pump",
-    "pump_new_era": "rig.sim.bench_pumps:new_era",
-    "pump_rpu1": "rig.sim.unit_instruments:rpu1",
-    "supply_keithley_2450": "rig.sim.bench_monitors:keithley_2450",
-    "valves_gpio_serial": "rig.sim.bench_monitors:relay_module",
+    "pump_new_era": "rig.sim.set_up.bench_pumps:new_era",
+    "pump_rpu1": "rig.sim.set_up.unit_instruments:rpu1",
+    "supply_keithley_2450": "rig.sim.set_up.auxiliaries:keithley_2450",
+    "valves_gpio_serial": "rig.sim.set_up.auxiliaries:relay_module",
     "valves_manual": "rig.sim.operator:valves",
-    "valves_scpi": "rig.sim.bench_monitors:switch_unit",
+    "valves_scpi": "rig.sim.set_up.auxiliaries:switch_unit",
 }
 
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from functools import partial
 
 from rig.definitions.instruments import BalanceInstrument
-from rig.sim.densities import air_density_g_ml
-from rig.sim.infusion_drive import InfusionDrive
-from rig.sim.line import NS_PER_S, WorldClock
+from rig.sim.balances.weighing import Pan, PhysicalBalance, ZeroDrift
+from rig.sim.bench_pumps.drive import InfusionDrive
+from rig.sim.fluid.densities import air_density_g_ml
 from rig.sim.place import Place, Room
-from rig.sim.weighing import Pan, PhysicalBalance, ZeroDrift
+from rig.sim.wire.line import NS_PER_S, WorldClock
 
 NOT_UNDERSTOOD = "I do not understand the question"
 Answer = Callable[[str], str]

@@ -8,9 +8,9 @@ import numpy as np
 
 from rig.definitions.bench_file import BenchFile, UnitFile
 from rig.definitions.instruments import InstrumentFile, SimulatedUnit
-from rig.sim.fluid import FluidPath
-from rig.sim.line import WorldClock
+from rig.sim.fluid.path import FluidPath
 from rig.sim.seeds import generator
+from rig.sim.wire.line import WorldClock
 from rig.transport import WirePort
 
 

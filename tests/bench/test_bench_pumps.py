@@ -12,13 +12,13 @@ from rig.drivers.pump_harvard_chain import HarvardChainPump
 from rig.drivers.pump_harvard_ultra import HarvardUltraPump
 from rig.drivers.pump_new_era import NewEraPump
 from rig.readings import Prescription
-from rig.sim.fluid import FluidPath
-from rig.sim.mechanisms import Peristaltic
-from rig.sim.pump_alaris import SimulatedAlaris
-from rig.sim.pump_fresenius import SimulatedFresenius
-from rig.sim.pump_harvard_chain import PHD_2000, SimulatedHarvardChain
-from rig.sim.pump_harvard_ultra import SimulatedHarvardUltra
-from rig.sim.pump_new_era import SimulatedNewEra
+from rig.sim.bench_pumps.alaris import SimulatedAlaris
+from rig.sim.bench_pumps.fresenius import SimulatedFresenius
+from rig.sim.bench_pumps.harvard_chain import PHD_2000, SimulatedHarvardChain
+from rig.sim.bench_pumps.harvard_ultra import SimulatedHarvardUltra
+from rig.sim.bench_pumps.new_era import SimulatedNewEra
+from rig.sim.fluid.mechanisms import Peristaltic
+from rig.sim.fluid.path import FluidPath
 from rig.transport.sim_link import SimLink
 
 SYRINGE = {"syringe_diameter_mm": 20.0}

@@ -31,9 +31,9 @@ from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import plan_from_text
 from rig.run.run import Run
+from rig.sim.balances.weighing import Linearity
 from rig.sim.build import SimulatedBench, SimulatedChannel, simulate
-from rig.sim.densities import air_density_g_ml
-from rig.sim.weighing import Linearity
+from rig.sim.fluid.densities import air_density_g_ml
 
 UNITS = 50  # on one bench
 RUNS, FEW_RUNS = 1000, 20

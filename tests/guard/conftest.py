@@ -25,8 +25,8 @@ from rig.record.journal_reader import read_journal
 from rig.record.lock import BenchLock
 from rig.record.verify import verify_run
 from rig.sim.build import simulate
-from rig.sim.paced import PacedClock
-from rig.sim.served_ports import PseudoTerminal
+from rig.sim.served.paced import PacedClock
+from rig.sim.served.ports import PseudoTerminal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WITHIN_S = 60.0

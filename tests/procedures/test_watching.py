@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rig.sim.pump_program import Program
+from rig.sim.implantable.program import Program
 
 
 def commits_of(scene):

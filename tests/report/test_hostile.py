@@ -20,9 +20,9 @@ from rig.definitions.bench_file import load_bench
 from rig.definitions.plan_file import load_plan
 from rig.report.plain_text import visible
 from rig.run.session import Session
-from rig.sim.pump_rpu1 import SimulatedPump
-from rig.sim.pump_words import RequestDenied
-from rig.sim.rpu1_lines import string_value
+from rig.sim.implantable.rpu1 import SimulatedPump
+from rig.sim.implantable.rpu1_lines import string_value
+from rig.sim.implantable.words import RequestDenied
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {

@@ -19,14 +19,14 @@ import pytest
 from rig.clock import ns_from_s
 from rig.clock.virtual import VirtualClock
 from rig.definitions.bench_file import BenchFile, load_bench
+from rig.sim.balances.weighing import Pan
 from rig.sim.build import SimulatedBench, simulate
-from rig.sim.fluid import FluidPath
-from rig.sim.implantable import ImplantablePump
-from rig.sim.mechanisms import Peristaltic
-from rig.sim.paced import PacedClock
-from rig.sim.pump_rpu1 import SimulatedPump
-from rig.sim.served_ports import Heard, PseudoTerminal, Rfc2217Server, ServedPort, TcpServer, connect
-from rig.sim.weighing import Pan
+from rig.sim.fluid.mechanisms import Peristaltic
+from rig.sim.fluid.path import FluidPath
+from rig.sim.implantable.pump import ImplantablePump
+from rig.sim.implantable.rpu1 import SimulatedPump
+from rig.sim.served.paced import PacedClock
+from rig.sim.served.ports import Heard, PseudoTerminal, Rfc2217Server, ServedPort, TcpServer, connect
 from rig.transport import WirePort
 
 PROFILE = """
@@ -234,7 +234,7 @@ def host_of(
 
 SERVE = """
 import sys
-from rig.sim.serve import serve
+from rig.sim.served.serve import serve
 serve(sys.argv[1], way=sys.argv[2], speed=float(sys.argv[3]), stdin=sys.stdin, stdout=sys.stdout)
 """
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from zlib import crc32
 
-from rig.sim.infusion_drive import InfusionDrive
-from rig.sim.line import NS_PER_S, SerialLine
+from rig.sim.bench_pumps.drive import InfusionDrive
 from rig.sim.place import Place
+from rig.sim.wire.line import NS_PER_S, SerialLine
 
 RANGES = {"RATE": (2_000, 1_000_000), "BOLUS": (1_000, 2_000_000), "TIME": (1, 86_400)}
 

@@ -1,0 +1,1 @@
+"""Simulated balances, and the physical balance under them."""

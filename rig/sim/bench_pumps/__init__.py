@@ -1,0 +1,1 @@
+"""Simulated syringe pumps of the bench and the bedside, and the drive they have in common."""

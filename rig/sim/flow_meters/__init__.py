@@ -1,0 +1,1 @@
+"""Simulated flow meters, and the physical sensor under them."""

@@ -1,0 +1,1 @@
+"""``rig sim``: simulated instruments behind ports of this machine."""

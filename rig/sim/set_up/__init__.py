@@ -1,0 +1,1 @@
+"""Simulated instruments set up as the bench file says."""
