@@ -11,7 +11,7 @@ from rig.definitions.check import check_plan_on_bench
 from rig.definitions.plan_file import plan_from_text
 from rig.errors import DefinitionError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PLANS = {
     "occlusion": "infusion", "still": "disturbed", "disturbance": "disturbed", "battery": "disturbed",
     "end_of_service": "disturbed", "temperature": "disturbed", "catheter": "disturbed",

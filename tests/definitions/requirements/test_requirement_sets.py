@@ -13,7 +13,7 @@ from rig.definitions.requirements import load_requirements
 from rig.definitions.requirements.limits_in_words import as_limit, limits_in
 from rig.errors import DefinitionError, Where
 
-SETS = Path(__file__).parents[1] / "data/requirements"
+SETS = Path(__file__).parents[2] / "data/requirements"
 NAMES = ["infusion.csv", "infusion.reqif", "doorstop", "infusion.sdoc", "needs.json"]
 HERE = Where("x.plan.toml", key="plan.requirements", line=3)
 

@@ -12,7 +12,7 @@ from rig.definitions.check import check_plan_on_bench
 from rig.definitions.plan_file import plan_from_text
 from rig.errors import DefinitionError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def plan_of(name, **values):
