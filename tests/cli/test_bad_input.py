@@ -176,7 +176,7 @@ FAULTS = {
 # Where one mistake shows in more than one place: a key that is unknown, so that the one that is meant is missing.
 SEVERAL = {
     "unknown key": 2,
-    "too large a bolus": 5,
+    "too large a bolus": 3,
     "more than the reservoir": 4,
     "unknown key of the pump": 3,
     "slowest beyond fastest": 2,

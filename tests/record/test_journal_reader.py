@@ -1,5 +1,6 @@
 """An exact prefix of what was written is given, and what is wrong with the rest is named: record and byte."""
 
+import hashlib
 import itertools
 import json
 import re
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import IntegrityError
-from rig.record.journal_reader import JournalReader, follow_chain, read_journal
+from rig.record import journal_reader
+from rig.record.journal_reader import Chain, JournalReader, follow_chain, read_journal
 
 
 @pytest.fixture
@@ -177,3 +179,103 @@ def test_a_whole_forged_chain_reads_as_one(original, read, chained):
     assert len(records) == 6
     assert reader.problems == []
     assert json.loads(json.dumps(records[0]))["forged"]
+
+
+@pytest.fixture
+def by_hashes_alone(monkeypatch):
+    """Whoever reads record by record fails."""
+
+    def never(*_):
+        raise AssertionError("records were read")
+
+    monkeypatch.setattr(journal_reader, "JournalReader", never)
+
+
+@pytest.mark.parametrize("tail", [b"", b'{"prev":"', b"\0"])
+@pytest.mark.parametrize("count", range(7))
+def test_a_chain_that_holds_is_followed_by_its_hashes_alone(
+    small_journal, tmp_path, by_hashes_alone, count, tail
+):
+    lines = small_journal.splitlines(keepends=True)[:count]
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"".join(lines) + tail)
+    head = hashlib.sha256(lines[-1][:-1]).hexdigest() if lines else "0" * 64
+    assert follow_chain(path) == Chain(json.loads(lines[0]) if lines else {}, count, head)
+
+
+@pytest.mark.parametrize("number", [0, 3, 5])
+def test_a_line_that_is_no_record_though_its_hashes_fit_is_found_at_the_ends(small_journal, tmp_path, number):
+    """In between, its bytes were written so: who could alter them could write others. The seal says which were."""
+    path = tmp_path / "journal.jsonl"
+    lines, digest = [], "0" * 64
+    for seq, line in enumerate(small_journal.splitlines()):
+        record = {**json.loads(line), "prev": digest}
+        text = json.dumps(record, separators=(",", ":"))
+        lines.append((text[:-1] + ",}" if seq == number else text).encode())
+        digest = hashlib.sha256(lines[-1]).hexdigest()
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    chain = follow_chain(path)
+    assert chain.broken.startswith(f"record {number}, byte" if number in (0, 5) else "")
+    assert bool(chain.broken) is (number in (0, 5))
+
+
+def test_a_growing_journal_is_read_on_where_it_was_left(small_journal, tmp_path):
+    lines = small_journal.splitlines(keepends=True)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"".join(lines[:2]) + lines[2][:5])  # the third is being written
+    reader = JournalReader(path)
+    assert [record["seq"] for record in reader] == [0, 1]
+    path.write_bytes(b"".join(lines[:4]))
+    grown = JournalReader(path)
+    assert [record["seq"] for record in grown] == [0, 1, 2, 3]
+    path.write_bytes(small_journal)
+    assert [record["seq"] for record in grown] == [4, 5]
+    assert (grown.count, grown.problems) == (6, [])
+    assert grown.head == hashlib.sha256(lines[5][:-1]).hexdigest()
+    assert grown.last_byte == len(b"".join(lines[:5]))
+    assert list(grown) == []  # nothing new
+    assert (grown.count, grown.problems) == (6, [])
+
+
+@pytest.mark.parametrize(
+    ("after", "problem"),
+    [
+        ([5], "record 5, byte 0: record 4 is missing before it"),
+        ([3, 4, 5], "record 3, byte 0: out of order or doubled: record 4 should be here"),
+        ([], "record 4, byte 0: torn tail of 7 bytes, of a record that was never completed, set aside"),
+    ],
+)
+def test_what_is_wrong_with_what_came_since_is_named(small_journal, tmp_path, after, problem):
+    lines = small_journal.splitlines(keepends=True)
+    path = tmp_path / "journal.jsonl"
+    begun = b"".join(lines[:4])
+    path.write_bytes(begun)
+    reader = JournalReader(path)
+    assert len(list(reader)) == 4
+    path.write_bytes(begun + (b"".join(lines[number] for number in after) or b"torn...".ljust(7)))
+    list(reader)
+    assert str(reader.problems[0]) == problem.replace("byte 0", f"byte {len(begun)}")
+
+
+def test_altered_bytes_before_what_came_since_are_blamed(small_journal, tmp_path):
+    """The last record was given already, when a record comes that was written after other bytes."""
+    lines = small_journal.splitlines(keepends=True)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"".join(lines[:3]))
+    reader = JournalReader(path)
+    assert len(list(reader)) == 3
+    other = json.loads(lines[3]) | {"prev": "1" * 64}
+    path.write_bytes(b"".join(lines[:3]) + json.dumps(other).encode() + b"\n")
+    assert list(reader) == []
+    assert str(reader.problems[0]).startswith(
+        f"record 2, byte {len(b''.join(lines[:2]))}: altered, or record 3"
+    )
+
+
+def test_a_torn_tail_breaks_no_chain_however_it_is_followed(small_journal, tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(small_journal[:-3])
+    quick = follow_chain(path)
+    monkeypatch.setattr(journal_reader, "_by_hashes", lambda path: None)
+    assert follow_chain(path) == quick
+    assert (quick.count, quick.broken) == (5, "")
