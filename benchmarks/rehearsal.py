@@ -58,11 +58,9 @@ def measure(rounds: int, tiny: bool) -> list[Finding]:
 
 
 def linear(what: str, measured: str, beside: str, slope: float) -> Finding:
-    """That a slope is the one before."""
-    least, most = 1 / NOT_STEEPER, NOT_STEEPER
-    return Finding(
-        what, measured, beside, f"slope {slope:.2f} times as steep", "linear", least <= slope <= most
-    )
+    """That a slope is no steeper than the one before."""
+    figure, target = f"slope {slope:.2f} times as steep", f"linear: ≤ {NOT_STEEPER}"
+    return Finding(what, measured, beside, figure, target, slope <= NOT_STEEPER)
 
 
 if __name__ == "__main__":
