@@ -30,12 +30,11 @@ def check_plan_on_bench(plan: Plan, bench: BenchFile) -> list[str]:
         problems[str(problem)] = problem
     planned = accumulate(case.counted_ml for case in plan.cases)
     drawn = accumulate(case.drawn_ml for case in plan.cases)
-    refused: list[
-        Contradiction
-    ] = []  # rates and boluses; what volumes they add up to is not worth a word more
+    refused = False  # a rate or a bolus: what volumes it adds up to is then not worth a word more
     for case, planned_ml, drawn_ml in zip(plan.cases, planned, drawn, strict=True):
         for unit in bench.units:
-            refused += (doses := list(_dose_problems(case, unit, bench)))
+            doses = list(_dose_problems(case, unit, bench))
+            refused = refused or bool(doses)
             volumes = [] if refused else _volume_problems(case, unit, bench, planned_ml, drawn_ml)
             for keys, message, hint in (*_role_problems(case, unit, bench), *doses, *volumes):
                 problem = DefinitionError(message, plan.source.where(case.id, *map(str, keys)), hint)

@@ -30,15 +30,13 @@ NL_PER_ML = 1e6
 
 @dataclass(frozen=True)
 class Sensed:
-    """The flow sensor between successive moments: mean, what it may be off, and the standard uncertainty of the mean
-    for having looked only now and then at a flow that pulses. All mL/h, shape (n - 1,).
+    """The flow sensor between successive moments: mean and what it may be off, both mL/h, shape (n - 1,).
 
     NaN where there is no sample, or where any of them is air or saturated.
     """
 
     flow_ml_h: Floats
     tolerance_ml_h: Floats
-    u_sampling_ml_h: Floats
 
 
 def sensed(data: CaseData, t_ns: NDArray[np.int64], sensor: FlowInstrument) -> Sensed:
@@ -46,15 +44,14 @@ def sensed(data: CaseData, t_ns: NDArray[np.int64], sensor: FlowInstrument) -> S
     of_value = sensor.accuracy_of_value_pct / 100 * np.abs(data.flow.flow_ml_h)
     of_full_scale = sensor.accuracy_of_full_scale_pct / 100 * sensor.full_scale_ml_h
     tolerance = np.maximum(of_value, of_full_scale)
-    return Sensed(
-        sensor_means_ml_h(data, t_ns), means_between(data.flow, t_ns, tolerance), _sampling(data.flow, t_ns)
-    )
+    return Sensed(sensor_means_ml_h(data, t_ns), means_between(data.flow, t_ns, tolerance))
 
 
-def _sampling(flow: FlowSeries, t_ns: NDArray[np.int64]) -> Floats:
-    """s/√m of the m samples between moments, s pooled over all intervals (JCGM 100:2008, 4.2.3 and 4.2.4).
+def _u_of_sampling_ml_h(flow: FlowSeries, t_ns: NDArray[np.int64]) -> Floats:
+    """Standard uncertainty of the sensor's means for having looked only now and then, shape (n - 1,).
 
-    Strokes that come faster than the samples make their mean a matter of chance.
+    s/√m of the m samples between moments, s pooled over all intervals (JCGM 100:2008, 4.2.3 and 4.2.4):
+    strokes that come faster than the samples make their mean a matter of chance.
     """
     count = np.diff(np.searchsorted(flow.t_ns, t_ns)).astype(np.float64)
     mean = means_between(flow, t_ns, flow.flow_ml_h)
@@ -98,7 +95,7 @@ def disturbed(
     factor = factor_for_all(int(known.sum()))
     # A bump moves the balance's flow, not the sensor's: what the sensor may be off goes by the larger of them.
     tolerance = np.maximum(seen.tolerance_ml_h, float(np.median(seen.tolerance_ml_h[known])))
-    by_sensor = np.hypot(tolerance, factor * seen.u_sampling_ml_h)
+    by_sensor = np.hypot(tolerance, factor * _u_of_sampling_ml_h(data.flow, t_ns))
     en = en_number(calibrated, seen.flow_ml_h, factor * u_ml_h, by_sensor)
     return [
         Flag(

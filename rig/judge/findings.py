@@ -109,9 +109,8 @@ class Findings:
     values: dict[str, Value] = field(default_factory=dict)
     measurements: dict[str, Value] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
-    compared: dict[str, tuple[Budget, ...]] = field(
-        default_factory=dict
-    )  # of which the one judged is furthest off
+    # Of these the one that is judged is furthest off.
+    compared: dict[str, tuple[Budget, ...]] = field(default_factory=dict)
     trumpet: list[tuple[Window, float]] = field(default_factory=list)  # with its expanded uncertainty in %
     doses: list[Result] = field(default_factory=list)
     portions: list[Result] = field(default_factory=list)  # deliveries between two weighings

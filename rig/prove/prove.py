@@ -94,14 +94,19 @@ def prove(
             name = jobs[job]
             found[name] = replace(found[name], tried=job.result())
             told(done + 1, len(tested))
-        hiding = {name: pool.submit(_both, *work, *both) for name, both in _that_could_hide(found)}
+        hiding = {name: pool.submit(_injured, *work, False, *both) for name, both in _that_could_hide(found)}
         for name, pair in hiding.items():
             found[name] = replace(found[name], hidden=pair.result())
         proof = Proof(plan, bench, healthy.tried, tuple(found.values()), not only)
         once_more = [
-            (name, pool.submit(_largest, plan_path, bench_path, healthy.moments_ns[case], name))
-            for name, case in that_could_prove_more(proof)
-            if healthy.moments_ns.get(case, healthy.moment_ns) != healthy.moment_ns
+            (
+                name,
+                pool.submit(
+                    _injured, plan_path, bench_path, moment_ns, True, (name, found[name].fault.sizes[-1])
+                ),
+            )
+            for name, case in dict.fromkeys(that_could_prove_more(proof))
+            if (moment_ns := healthy.moments_ns.get(case, healthy.moment_ns)) != healthy.moment_ns
         ]
         for name, largest in once_more:
             found[name] = replace(found[name], again=(*found[name].again, largest.result()))
@@ -141,13 +146,9 @@ def _smallest_caught(plan_path: Path, bench_path: Path, moment_ns: int, name: st
     return smallest_caught(Trial(plan, bench), _named(bench, name), moment_ns)
 
 
-def _largest(plan_path: Path, bench_path: Path, moment_ns: int, name: str) -> Tried:
+def _injured(
+    plan_path: Path, bench_path: Path, moment_ns: int, whole: bool, *injured: tuple[str, float]
+) -> Tried:
     plan, bench = load_plan(plan_path), load_bench(bench_path)
-    fault = _named(bench, name)
-    return Trial(plan, bench).injured([(fault, fault.sizes[-1])], moment_ns, plan.cases, whole=True)
-
-
-def _both(plan_path: Path, bench_path: Path, moment_ns: int, *injured: tuple[str, float]) -> Tried:
-    plan, bench = load_plan(plan_path), load_bench(bench_path)
-    both = [(_named(bench, name), size) for name, size in injured]
-    return Trial(plan, bench).injured(both, moment_ns, plan.cases, whole=False)
+    faults = [(_named(bench, name), size) for name, size in injured]
+    return Trial(plan, bench).injured(faults, moment_ns, plan.cases, whole=whole)
